@@ -1,0 +1,107 @@
+"""Who may open a page: decorators for views.
+
+They set `request.customer` or `request.member`, send anonymous visitors to the login page (a partial with
+`HX-Redirect`, so that no login form lands inside a card) and forbid caching, for these pages show phone
+numbers, codes and balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils.http import urlencode
+
+from accounts.models import Customer, Member, Tenant, User
+
+P = ParamSpec("P")
+SAFE = {"GET", "HEAD"}
+
+
+class TenantRequest(HttpRequest):
+    """A page request after TenantMiddleware."""
+
+    tenant: Tenant
+    htmx: Any
+
+
+class CustomerRequest(TenantRequest):
+    customer: Customer
+
+
+class MemberRequest(TenantRequest):
+    member: Member
+
+
+def customer_required(
+    view: Callable[Concatenate[CustomerRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let the tenant's customers in; others who are logged in get 403."""
+
+    @wraps(view)
+    def guarded(request: Any, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return ask_to_log_in(request)
+        customer = getattr(request.user, "customer", None)
+        if customer is None or customer.tenant_id != request.tenant.pk:
+            raise PermissionDenied
+        customer.tenant = request.tenant
+        request.customer = customer
+        return not_stored(view(request, *args, **kwargs))
+
+    return guarded
+
+
+def member_required(
+    *roles: str,
+) -> Callable[
+    [Callable[Concatenate[MemberRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """Let members with one of these roles in, owners always; no roles: every member. Others get 403."""
+
+    def decorate(
+        view: Callable[Concatenate[MemberRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: Any, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return ask_to_log_in(request)
+            member = active_member(request.user, request.tenant)
+            if member is None or (roles and member.role not in {Member.Role.OWNER, *roles}):
+                raise PermissionDenied
+            request.member = member
+            return not_stored(view(request, *args, **kwargs))
+
+        return guarded
+
+    return decorate
+
+
+def active_member(user: User, tenant: Tenant) -> Member | None:
+    """This login as a member of the tenant, or None when it is none or has been switched off."""
+    member: Member | None = getattr(user, "member", None)
+    return member if member and member.tenant_id == tenant.pk and member.is_active else None
+
+
+def ask_to_log_in(request: Any) -> HttpResponse:
+    """To the login page and back here; a partial's browser comes back to the page that holds the partial,
+    and one that sent a form to the start, for the form's own address shows nothing."""
+    if not getattr(request, "htmx", False):
+        is_page = request.method in SAFE
+        return redirect_to_login(request.get_full_path() if is_page else "/")
+    page = request.htmx.current_url_abs_path or "/"
+    response = HttpResponse(status=204)
+    response["HX-Redirect"] = resolve_url("account_login") + "?" + urlencode({"next": page})
+    return response
+
+
+def not_stored(response: HttpResponseBase) -> HttpResponseBase:
+    """Forbid every cache to keep the answer (T5)."""
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,47 @@
+"""Which tenant a host name belongs to, and which addresses are decided by a key instead.
+
+Pages: the host decides; a name that is nobody's is refused (400).
+Key paths (the dialects, callbacks): the key or token decides and no cookie counts. On the portal's own API
+host, a name that is no tenant's domain, every key works. On a tenant's domain only the keys of that tenant
+and of its test twin work; any other is refused like an unknown key (401). The dialects put `KEY_FITS_HOST`
+into the query that looks the key up, so the rule costs no query of its own.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.http.request import split_domain_port
+
+# Addresses of api/, of the callbacks, and of the pictures that API clients show (to anybody, on any host);
+# the paths of a dialect never collide with a page.
+KEY_PATHS = (
+    "/api/",
+    "/test/api/",
+    "/stubs/",
+    "/v1/nonvoip/",
+    "/onlinesim/",
+    "/callbacks/",
+    "/static/retail/",
+)
+
+# Condition on `t`, the accounts_tenant row that owns the key. Parameter: host, as `host_of` returns it.
+KEY_FITS_HOST = """NOT EXISTS (
+    SELECT 1 FROM accounts_domain d
+    WHERE lower(d.host) = %(host)s AND d.tenant_id <> coalesce(t.live_tenant_id, t.id))"""
+
+
+def host_of(request: HttpRequest) -> str:
+    """The request's host name: lower case, no port, no trailing dot.
+
+    Raises DisallowedHost (answered with 400) for a name outside ALLOWED_HOSTS.
+    """
+    known: str | None = getattr(request, "host_name", None)
+    if known is None:
+        known, _ = split_domain_port(request.get_host())
+        request.host_name = known  # type: ignore[attr-defined]  # asked for more than once per request
+    return known
+
+
+def is_key_path(path: str) -> bool:
+    """Whether a key or token, not host and session, says who asks at this path."""
+    return path.startswith(KEY_PATHS)

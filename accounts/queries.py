@@ -1,0 +1,54 @@
+"""Reads of tenants, logins, members, customers and keys. All but the first start from a tenant."""
+
+from __future__ import annotations
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Lower
+
+from accounts.models import ApiKey, Customer, Domain, Member, Tenant, User
+
+
+def tenant_at(host: str) -> Tenant | None:
+    """The live tenant whose domain this is (`hosts.host_of` gives the name), or None. One indexed query."""
+    return Tenant.objects.annotate(host=Lower("domains__host")).filter(host=host).first()
+
+
+def tenant_by_id(tenant_id: int) -> Tenant:
+    """The tenant that a key or a job names."""
+    return Tenant.objects.get(pk=tenant_id)
+
+
+def primary_host(tenant: Tenant) -> str:
+    """The host name that links to this tenant begin with; "" when it has no domain."""
+    owner = tenant.live_tenant_id or tenant.pk
+    rows = Domain.objects.filter(tenant_id=owner).order_by("-is_primary", "id")
+    return rows.values_list("host", flat=True).first() or ""
+
+
+def users_of(tenant: Tenant) -> QuerySet[User]:
+    return User.objects.filter(tenant=tenant)
+
+
+def logins_with(tenant: Tenant | None, email: str) -> QuerySet[User]:
+    """Who may sign in with this e-mail on the tenant's host: at most one row, an operator before a namesake.
+
+    No tenant: operators only.
+    """
+    named = User.objects.annotate(lower_email=Lower("email")).filter(lower_email=email.strip().lower())
+    operators = named.filter(tenant=None)
+    rows = operators if tenant is None else operators | named.filter(tenant=tenant)
+    return rows.select_related("member", "customer").order_by(F("tenant_id").asc(nulls_first=True))[:1]
+
+
+def members_of(tenant: Tenant) -> QuerySet[Member]:
+    return Member.objects.filter(tenant=tenant).select_related("user").order_by("id")
+
+
+def customers_of(tenant: Tenant) -> QuerySet[Customer]:
+    """The newest first."""
+    return Customer.objects.filter(tenant=tenant).order_by("-created_at", "-id")
+
+
+def keys_of(tenant: Tenant) -> QuerySet[ApiKey]:
+    """Every key of the tenant and of its customers, the newest first."""
+    return ApiKey.objects.filter(tenant=tenant).select_related("customer").order_by("-id")

@@ -1,0 +1,98 @@
+"""Writes to logins, members, customers' states, keys and tenants.
+
+What opens a wallet as well, a new tenant or customer, is in billing.services.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.keys import ALPHABET
+from accounts.models import ApiKey, Customer, Member, Tenant, User
+from accounts.queries import customers_of, keys_of, members_of
+from portal.errors import Duplicate, ValidationError
+
+EXTERNAL_ID_LENGTH = 16
+
+
+def new_external_id() -> str:
+    """A customer id for someone who signed up himself: 16 random letters and digits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(EXTERNAL_ID_LENGTH))
+
+
+@transaction.atomic
+def create_login(
+    *, tenant: Tenant | None, email: str, password: str | None, is_confirmed: bool = False
+) -> User:
+    """A login without any role yet; no password = cannot sign in until it is set by mail.
+
+    `is_confirmed`: whoever makes it vouches for the e-mail, so that no mail asks for it to be confirmed.
+    Raises Duplicate when the tenant (or, without one, the platform) has this e-mail already.
+    """
+    user = User(tenant=tenant, email=email.strip().lower())
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise Duplicate(field="email") from error
+    if is_confirmed:
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+@transaction.atomic
+def create_operator(*, email: str, password: str | None) -> User:
+    """A platform operator, who sees every tenant."""
+    user = create_login(tenant=None, email=email, password=password, is_confirmed=True)
+    user.is_staff = user.is_superuser = True
+    user.save(update_fields=["is_staff", "is_superuser"])
+    return user
+
+
+@transaction.atomic
+def create_member(*, tenant: Tenant, email: str, role: str, password: str | None = None) -> Member:
+    """Someone who works for the tenant, with a login that opens the admin. Raises Duplicate (email)."""
+    if role not in Member.Role.values:
+        raise ValidationError({"role": "must be one of " + ", ".join(Member.Role.values)})
+    user = create_login(tenant=tenant, email=email, password=password, is_confirmed=True)
+    user.is_staff = True
+    user.save(update_fields=["is_staff"])
+    return Member.objects.create(tenant=tenant, user=user, role=role)
+
+
+def set_member_active(*, tenant: Tenant, member_id: int, is_active: bool) -> bool:
+    """Let a member in or shut him out from his next request on; False when the tenant has no such member."""
+    return bool(members_of(tenant).filter(pk=member_id).update(is_active=is_active))
+
+
+def set_customer_status(
+    *, tenant: Tenant, external_id: str, status: str, now: datetime | None = None
+) -> bool:
+    """Change what a customer may do from his next request on; False when the tenant has no such customer."""
+    if status not in Customer.Status.values:
+        raise ValidationError({"status": "must be one of " + ", ".join(Customer.Status.values)})
+    rows = customers_of(tenant).filter(external_id=external_id)
+    return bool(rows.update(status=status, updated_at=now or timezone.now()))
+
+
+def set_tenant_status(*, tenant: Tenant, status: str) -> None:
+    """Suspend or reopen a tenant with its test twin, from the next request on."""
+    if status not in Tenant.Status.values:
+        raise ValidationError({"status": "must be one of " + ", ".join(Tenant.Status.values)})
+    live = tenant.live_tenant_id or tenant.pk
+    Tenant.objects.filter(pk=live).update(status=status)
+    Tenant.objects.filter(live_tenant_id=live).update(status=status)
+
+
+def revoke_key(*, tenant: Tenant, key_id: int, now: datetime | None = None) -> ApiKey | None:
+    """End a key, from the next request on; None when the tenant has no such key. A second time changes
+    nothing.
+    """
+    keys_of(tenant).filter(pk=key_id, revoked_at=None).update(revoked_at=now or timezone.now())
+    return keys_of(tenant).filter(pk=key_id).first()

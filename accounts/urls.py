@@ -1,0 +1,32 @@
+"""The login pages: allauth's, without those that the portal does not offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from allauth.account import urls as account
+from allauth.mfa import urls as mfa
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_http_methods
+
+# A login has exactly one e-mail, unique in its tenant; codes by mail are not in use.
+NOT_OFFERED = {"account_email", "account_confirm_login_code"}
+
+Page = URLPattern | URLResolver
+read_or_send = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def forms_only(pages: Iterable[Page]) -> Iterator[Page]:
+    """The same pages, answering 405 to what no form sends (B12)."""
+    for page in pages:
+        if isinstance(page, URLResolver):
+            within = list(forms_only(page.url_patterns))
+            yield URLResolver(page.pattern, within, page.default_kwargs, page.app_name, page.namespace)
+        elif page.name not in NOT_OFFERED:
+            yield URLPattern(page.pattern, read_or_send(page.callback), page.default_args, page.name)
+
+
+urlpatterns = [
+    *forms_only(account.urlpatterns),
+    path("2fa/", include(list(forms_only(mfa.urlpatterns)))),
+]

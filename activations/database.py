@@ -1,0 +1,59 @@
+"""Calls of our SQL functions: one round trip each, arguments typed so that PostgreSQL keeps one prepared
+plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from psycopg.types.numeric import Int8
+
+from activations.queries import COLUMNS, ActivationRow, row_from
+
+
+def typed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Whole numbers as bigint: psycopg would otherwise choose the type, and so the plan, by their size."""
+    return {
+        name: Int8(value) if type(value) is int else value  # bool is no int here
+        for name, value in params.items()
+    }
+
+
+def function_call(name: str, params: Mapping[str, Any]) -> str:
+    arguments = ", ".join(f"p_{key} => %({key})s" for key in params)
+    return f"{name}({arguments})"
+
+
+def call(name: str, **params: Any) -> tuple[Any, ...]:
+    """The row that a function of activations/sql gives for named arguments (without their `p_`)."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {function_call(name, params)}", typed(params))  # noqa: S608
+        row = cursor.fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def move(name: str, **params: Any) -> ActivationRow | None:
+    """The activation as a function of activations/sql leaves it; None when it found none."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {COLUMNS} FROM {function_call(name, params)} a", typed(params))  # noqa: S608
+        row = cursor.fetchone()
+    return row_from(row) if row and isinstance(row[0], UUID) else None
+
+
+def rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All rows of a statement, by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+
+
+def run(sql: str, params: Mapping[str, Any]) -> int:
+    """Run a statement; the number of rows that it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)

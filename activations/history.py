@@ -1,0 +1,231 @@
+"""Pages of past and present orders, the newest first, as lists over the API show them, at any size.
+
+A page is found in an index alone and only then read; a total is added up from stored counts, so that neither
+grows with what a tenant has sold (docs/performance.md, H1-H3).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from activations.queries import COLUMNS, HIDDEN, ActivationRow, row_from
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+SETTLED = timedelta(
+    hours=2
+)  # by then an order seldom changes; history_counts.sql relies on more than 90 minutes
+BEHIND = timedelta(minutes=5)  # how far counting lags before it goes on
+TENANTS_AT_ONCE = 50
+
+PAGE = """
+SELECT {columns}, owner.external_id
+FROM (
+    SELECT a.id FROM activations_activation a
+    WHERE {where}{after}
+    ORDER BY a.created_at DESC, a.id DESC LIMIT {limit:d} OFFSET {offset:d}
+) AS page
+JOIN activations_activation a ON a.id = page.id
+JOIN accounts_customer owner ON owner.id = a.customer_id
+ORDER BY a.created_at DESC, a.id DESC
+"""
+# In one statement, so that counts and mark are of one moment. Stored: whole days below the mark. Counted: the
+# parts of days at both ends of the asked span, and what is newer than the mark.
+TOTAL = """
+WITH m AS (SELECT coalesce(
+    (SELECT counted_until FROM activations_historymark WHERE tenant_id = %(tenant)s), %(epoch)s) AS at)
+SELECT
+    (SELECT coalesce(sum(a.count), 0) FROM activations_historycount a
+     WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count}
+       AND a.day >= %(first_day)s::date
+       AND (a.day < %(last_day)s::date OR %(before)s >= (SELECT at FROM m)))::bigint
+    + ({counted} AND a.created_at >= greatest((SELECT at FROM m), %(from)s) AND a.created_at < %(before)s)
+    + ({counted} AND a.created_at >= %(from)s
+       AND a.created_at < least(%(first_day)s, (SELECT at FROM m), %(before)s))
+    + ({counted} AND a.created_at >= greatest(%(last_day)s, %(first_day)s)
+       AND a.created_at < CASE WHEN %(before)s < (SELECT at FROM m) THEN %(before)s ELSE %(epoch)s END)
+"""
+# The same where no span is asked for; half of a total's cost is to plan it.
+TOTAL_EVER = """
+SELECT
+    (SELECT coalesce(sum(a.count), 0) FROM activations_historycount a
+     WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count})::bigint
+    + ({counted} AND a.created_at >= coalesce(
+        (SELECT counted_until FROM activations_historymark WHERE tenant_id = %(tenant)s), %(epoch)s))
+"""
+DUE = """
+SELECT t.id FROM accounts_tenant t
+LEFT JOIN activations_historymark m ON m.tenant_id = t.id
+WHERE coalesce(m.counted_until, %(epoch)s) < %(before)s AND EXISTS (
+    SELECT 1 FROM activations_activation a WHERE a.tenant_id = t.id
+        AND a.created_at >= coalesce(m.counted_until, %(epoch)s) AND a.created_at < %(before)s)
+ORDER BY m.counted_until NULLS FIRST LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """What a list is narrowed to; empty: everything. `created_from` is included, `created_before` is not."""
+
+    customer_external_id: str | None = None
+    sms_status: tuple[str, ...] = ()
+    activation_status: tuple[str, ...] = ()
+    billing_status: tuple[str, ...] = ()
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    exclude_reported: bool = False
+    exclude_active: bool = False
+
+
+class Cursor(NamedTuple):
+    """The last order of a page; the next page begins after it."""
+
+    created_at: datetime
+    id: UUID
+
+    def text(self) -> str:
+        """32 characters that mean nothing to anybody else."""
+        micros = (self.created_at - EPOCH) // timedelta(microseconds=1)
+        return base64.urlsafe_b64encode(micros.to_bytes(8, "big") + self.id.bytes).decode()
+
+    @classmethod
+    def read(cls, text: str) -> Cursor | None:
+        """None: that is no cursor."""
+        try:
+            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+            created_at = EPOCH + timedelta(microseconds=int.from_bytes(raw[:8], "big"))
+        except (ValueError, OverflowError):
+            return None
+        return cls(created_at, UUID(bytes=raw[8:])) if len(raw) == 24 else None
+
+
+class HistoryPage(NamedTuple):
+    """Rows with their customers' external ids, how many there are on all pages, and where the next begins."""
+
+    rows: list[tuple[ActivationRow, str]]
+    total: int
+    next: Cursor | None
+
+
+def history_page(
+    *,
+    tenant_id: int,
+    customer_id: int | None = None,
+    narrow: HistoryFilter,
+    page: int,
+    limit: int,
+    cursor: Cursor | None = None,
+) -> HistoryPage:
+    """Page `page` (from 1) of `limit` orders of a tenant, or of one customer; unsold ones are left out.
+
+    With a cursor: the page after it, whatever `page` says.
+    """
+    if narrow.customer_external_id is not None:
+        customer_id = _customer(tenant_id, narrow.customer_external_id, customer_id)
+        if customer_id is None:
+            return HistoryPage([], 0, None)
+    params = _params(tenant_id, customer_id, narrow)
+    params |= cursor._asdict() if cursor else {}
+    # Limit and offset stand in the statement: a plan made without knowing them sorts a tenth of the table.
+    statement = _page_statement(
+        customer_id, narrow, cursor is not None, limit, 0 if cursor else (page - 1) * limit
+    )
+    found = _all(statement, params)
+    rows = [(row_from(values[:-1]), values[-1]) for values in found]
+    last = rows[-1][0] if len(rows) == limit else None
+    return HistoryPage(
+        rows, _total(customer_id, narrow, params), Cursor(last.created_at, last.id) if last else None
+    )
+
+
+def count_due(*, now: datetime) -> int:
+    """Move the marks of tenants whose counting lags; how many were moved. A second run changes nothing."""
+    until = now - SETTLED
+    params = {"epoch": EPOCH, "before": until - BEHIND, "most": TENANTS_AT_ONCE}
+    tenants = _all(DUE, params)
+    for (tenant_id,) in tenants:
+        _all("SELECT history_count(%(tenant)s::bigint, %(until)s)", {"tenant": tenant_id, "until": until})
+    return len(tenants)
+
+
+def _customer(tenant_id: int, external_id: str, within: int | None) -> int | None:
+    """The customer that a filter names, if he is this tenant's and (where one is given) that very one."""
+    found = _all(
+        "SELECT id FROM accounts_customer WHERE tenant_id = %(tenant)s AND external_id = %(external_id)s",
+        {"tenant": tenant_id, "external_id": external_id},
+    )
+    return found[0][0] if found and within in (None, found[0][0]) else None
+
+
+def _params(tenant_id: int, customer_id: int | None, narrow: HistoryFilter) -> dict[str, Any]:
+    start, before = min(narrow.created_from or EPOCH, LAST_DAY), narrow.created_before or LAST_DAY
+    first_day = _midnight(start) if start == _midnight(start) else _midnight(start) + timedelta(days=1)
+    return {
+        "tenant": tenant_id,
+        "customer": customer_id,
+        "sms_status": list(narrow.sms_status),
+        "activation_status": list(narrow.activation_status),
+        "billing_status": list(narrow.billing_status),
+        "from": start,
+        "before": before,
+        "first_day": first_day,
+        "last_day": _midnight(before),
+        "epoch": EPOCH,
+    }
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _page_statement(
+    customer_id: int | None, narrow: HistoryFilter, has_cursor: bool, limit: int, offset: int
+) -> str:
+    after = " AND (a.created_at, a.id) < (%(created_at)s, %(id)s)" if has_cursor else ""
+    if narrow.created_from is not None:
+        after += " AND a.created_at >= %(from)s"
+    if narrow.created_before is not None:
+        after += " AND a.created_at < %(before)s"
+    where = _where(customer_id, narrow)
+    return PAGE.format(columns=COLUMNS, where=where, after=after, limit=limit, offset=offset)
+
+
+def _where(customer_id: int | None, narrow: HistoryFilter) -> str:
+    """Conditions on the orders of one owner, the span of time aside. Values go through params."""
+    whose = "" if customer_id is None else " AND a.customer_id = %(customer)s"
+    unreported = " AND a.report_status IS NULL" if narrow.exclude_reported else ""
+    return (
+        f"a.tenant_id = %(tenant)s{whose} AND a.lease_state <> '{HIDDEN}' AND {_states(narrow)}{unreported}"
+    )
+
+
+def _states(narrow: HistoryFilter) -> str:
+    names = ("sms_status", "activation_status", "billing_status")
+    asked = [f"a.{name} = ANY(%({name})s)" for name in names if getattr(narrow, name)]
+    if narrow.exclude_active:
+        asked.append("a.activation_status <> 'active'")
+    return " AND ".join(asked) or "true"
+
+
+def _total(customer_id: int | None, narrow: HistoryFilter, params: dict[str, Any]) -> int:
+    is_ever = narrow.created_from is None and narrow.created_before is None
+    statement = (TOTAL_EVER if is_ever else TOTAL).format(
+        whose="a.customer_id IS NULL" if customer_id is None else "a.customer_id = %(customer)s",
+        states=_states(narrow),
+        unreported_count=" AND a.report_status = ''" if narrow.exclude_reported else "",
+        counted=f"SELECT count(*) FROM activations_activation a WHERE {_where(customer_id, narrow)}",  # noqa: S608
+    )
+    return int(_all(statement, params)[0][0])
+
+
+def _all(statement: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found

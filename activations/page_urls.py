@@ -1,0 +1,27 @@
+"""Addresses of the customer's pages and of the operator's sandbox page."""
+
+from django.urls import path, register_converter
+
+from activations import operator_pages, pages, pause_pages, report_pages, wallet_pages
+from portal.converters import CanonicalId, HexId
+
+register_converter(CanonicalId, "canonical")
+register_converter(HexId, "hex_id")
+
+app_name = "activations"
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("buy/", pages.buy, name="buy"),
+    path("buy/<canonical:service_id>/", pages.service, name="service"),
+    path("buy/<canonical:service_id>/<canonical:country_id>/", pages.order, name="order"),
+    path("numbers/", pages.numbers, name="numbers"),
+    path("numbers/<hex_id:hex_id>/", pages.detail, name="detail"),
+    path("numbers/<hex_id:hex_id>/card/", pages.card, name="card"),
+    path("numbers/<hex_id:hex_id>/report/", report_pages.report, name="report"),
+    path("numbers/<hex_id:hex_id>/evidence/", report_pages.own_evidence, name="evidence"),
+    path("numbers/<hex_id:hex_id>/<slug:action>/", pages.act, name="act"),
+    path("pause/", pause_pages.pause, name="pause"),
+    path("history/", pages.history, name="history"),
+    path("wallet/", wallet_pages.wallet, name="wallet"),
+    path("operator/sandbox/", operator_pages.sandbox, name="sandbox"),
+]

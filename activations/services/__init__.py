@@ -1,0 +1,1 @@
+"""Everything that changes an order. One function, one move, one transaction each."""

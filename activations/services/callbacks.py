@@ -1,0 +1,109 @@
+"""A provider's callback: worked in the transaction that stores it when it proves itself, otherwise a reason
+to ask (W1, W2, W5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import orjson
+
+from activations.database import run
+from activations.services.checking import news
+from activations.services.checking.claims import Due, leases_by_reference
+from activations.services.receiving import announce, message_params, store
+from providers.contract import Callback
+from providers.models import Provider
+from webhooks.models import InboxMessage
+
+KEPT_HEADERS = ("content-type", "user-agent")
+EARLY_FOR = timedelta(hours=1)
+
+
+def take_callback(
+    *, provider: Provider, callback: Callback, body: bytes, headers: Mapping[str, str], now: datetime
+) -> None:
+    """Do what a verified callback says. Everything that it may bring twice is recognised and changes
+    nothing.
+    """
+    kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+    found = leases_by_reference(provider.pk, [callback.upstream_ref])
+    if not found:
+        _keep_for_later(provider, callback, body=body, headers=kept, now=now)
+    elif not callback.is_proof or callback.status is None:
+        _ask_soon(found[0], now=now)
+    else:
+        _work(provider, found[0], callback, body=body, headers=kept, now=now)
+
+
+def _work(
+    provider: Provider, row: Due, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
+) -> None:
+    status = callback.status
+    assert status is not None
+    fresh = row.news_of(status.messages)
+    for sms in fresh:
+        word = store(
+            "activation_callback",
+            row.target,
+            tenant=provider.tenant_id,
+            provider=provider.pk,
+            body=body,
+            headers=orjson.dumps(headers).decode(),
+            **message_params(target=row.target, sms=sms, cost_micros=status.cost_micros, now=now),
+        )
+        announce(target=row.target, word=word)
+    if not status.messages and row.awaits_first and status.state in news.ENDED:
+        _ask_soon(row, now=now)  # in doubt ask the provider (W4)
+
+
+def _ask_soon(row: Due, *, now: datetime) -> None:
+    run(
+        "UPDATE activations_check SET due_at = %(now)s WHERE activation_id = %(id)s AND kind = 'status'",
+        {"id": row.id, "now": now},
+    )
+
+
+def _keep_for_later(
+    provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
+) -> None:
+    """A callback that overtook its own order (W2): kept until its lease is known, and the lost orders of this
+    provider are looked for soon.
+    """
+    InboxMessage.objects.create(
+        tenant_id=provider.tenant_id,
+        provider_id=provider.pk,
+        body=body,
+        headers={**headers, "upstream_ref": callback.upstream_ref[:80]},
+        received_at=now,
+    )
+    run(LOOK_SOON, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
+
+
+LOOK_SOON = """
+UPDATE activations_check SET due_at = %(soon)s WHERE activation_id IN (
+    SELECT activation_id FROM activations_check
+    WHERE provider_id = %(provider)s AND kind = 'reconcile' AND due_at > %(soon)s FOR UPDATE SKIP LOCKED)
+"""
+
+MATCH_INBOX = """
+WITH waiting AS (
+    SELECT m.id, m.received_at, a.id AS activation_id
+    FROM webhooks_inboxmessage m LEFT JOIN activations_activation a
+        ON a.provider_id = m.provider_id AND a.upstream_ref = m.headers ->> 'upstream_ref'
+    WHERE m.processed_at IS NULL ORDER BY m.id LIMIT 500 FOR UPDATE OF m SKIP LOCKED
+), asked AS (
+    UPDATE activations_check c SET due_at = %(now)s FROM waiting
+    WHERE c.activation_id = waiting.activation_id AND c.kind = 'status' AND c.due_at > %(now)s
+)
+UPDATE webhooks_inboxmessage m SET processed_at = %(now)s,
+    outcome = CASE WHEN waiting.activation_id IS NULL THEN 'unmatched' ELSE 'matched' END
+FROM waiting WHERE m.id = waiting.id
+    AND (waiting.activation_id IS NOT NULL OR waiting.received_at < %(too_old)s)
+"""
+
+
+def match_inbox(now: datetime) -> int:
+    """Ask about the numbers whose kept callbacks can be matched by now; give up after an hour."""
+    return run(MATCH_INBOX, {"now": now, "too_old": now - EARLY_FOR})

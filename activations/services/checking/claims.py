@@ -1,0 +1,164 @@
+"""Claiming due rows, and putting them back with their next time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from activations import policy
+from activations.database import rows, run
+from activations.services.receiving import Target, reference_of
+from providers.contract import Sms
+
+DUE_COLUMNS = """
+    a.id, a.hex_id, a.tenant_id, a.customer_id, a.provider_id, a.upstream_ref, a.sms_status,
+    a.activation_status,
+    a.created_at, a.expire_at, a.cancel_requested_at, a.cost_micros, s.code_pattern, c.tries,
+    CASE WHEN a.sms_status = 'smsRequested' THEN NULL ELSE ARRAY(
+        SELECT m.upstream_ref FROM activations_message m WHERE m.activation_id = a.id) END AS known
+"""
+
+CLAIM_DUE = f"""
+WITH due AS (
+    SELECT activation_id FROM activations_check
+    WHERE kind = 'status' AND parked_reason = '' AND due_at <= %(now)s
+    ORDER BY due_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+UPDATE activations_check c SET due_at = %(until)s
+FROM due JOIN activations_activation a ON a.id = due.activation_id
+    JOIN providers_service s ON s.id = a.service_id
+WHERE c.activation_id = due.activation_id
+RETURNING {DUE_COLUMNS}
+"""  # noqa: S608
+
+# Parked rows too: no number outlives its time because its checks fail.
+CLAIM_EXPIRED = f"""
+WITH due AS (
+    SELECT c.activation_id FROM activations_activation a JOIN activations_check c ON c.activation_id = a.id
+    WHERE a.activation_status = 'active' AND a.lease_state = 'leased'
+        AND a.sms_status IN ('smsRequested', 'retryRequested')
+        AND a.expire_at <= %(now)s AND (c.due_at <= %(now)s OR c.parked_reason <> '')
+    ORDER BY a.expire_at LIMIT %(batch)s FOR UPDATE OF c SKIP LOCKED
+)
+UPDATE activations_check c SET due_at = %(until)s, parked_reason = ''
+FROM due JOIN activations_activation a ON a.id = due.activation_id
+    JOIN providers_service s ON s.id = a.service_id
+WHERE c.activation_id = due.activation_id
+RETURNING {DUE_COLUMNS}
+"""  # noqa: S608
+
+# Both touch only rows that nobody holds. A locked one is being closed or claimed and needs no new time;
+# waiting for it, with others locked, is how sweeps would wait for each other in a circle.
+PUT_BACK = """
+WITH free AS (
+    SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
+)
+UPDATE activations_check c SET due_at = v.due_at, tries = 0
+FROM free JOIN unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS v (id, due_at)
+    ON v.id = free.activation_id
+WHERE c.activation_id = free.activation_id
+"""
+NOTE_FAILED = """
+WITH free AS (
+    SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
+)
+UPDATE activations_check c SET tries = least(tries + 1, 1000),
+    due_at = %(now)s + least(5 * 2 ^ least(tries, 6), 60) * interval '1 second',
+    parked_reason = CASE WHEN %(park)s AND tries + 1 >= %(limit)s THEN %(reason)s ELSE '' END
+FROM free WHERE c.activation_id = free.activation_id
+"""
+
+BY_REFERENCE = f"""
+SELECT {DUE_COLUMNS.replace("c.tries", "0 AS tries")}
+FROM activations_activation a JOIN providers_service s ON s.id = a.service_id
+WHERE a.provider_id = %(provider)s AND a.upstream_ref = ANY(%(refs)s)
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One number to be asked about. `known`: references of its stored messages, None while there are none."""
+
+    id: UUID
+    hex_id: str
+    tenant_id: int
+    customer_id: int
+    provider_id: int
+    upstream_ref: str
+    sms_status: str
+    activation_status: str
+    created_at: datetime
+    expire_at: datetime
+    cancel_requested_at: datetime | None
+    cost_micros: int
+    code_pattern: str
+    tries: int
+    known: list[str] | None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.id, self.tenant_id, self.customer_id, self.hex_id, self.code_pattern)
+
+    @property
+    def awaits_first(self) -> bool:
+        return self.activation_status == "active" and self.sms_status == "smsRequested"
+
+    @property
+    def awaits_any(self) -> bool:
+        """The first message, or the further one that was asked for."""
+        return self.activation_status == "active" and self.sms_status in {"smsRequested", "retryRequested"}
+
+    def news_of(self, messages: Iterable[Sms]) -> list[Sms]:
+        """The messages that are not stored yet."""
+        known = set(self.known or ())
+        return [sms for sms in messages if reference_of(sms) not in known]
+
+
+def claim_due(*, now: datetime) -> list[Due]:
+    return [Due(**row) for row in rows(CLAIM_DUE, _claim(now))]
+
+
+def claim_expired(*, now: datetime) -> list[Due]:
+    return [Due(**row) for row in rows(CLAIM_EXPIRED, _claim(now))]
+
+
+def _claim(now: datetime) -> dict[str, object]:
+    return {"now": now, "until": now + policy.CLAIM, "batch": policy.CHECK_BATCH}
+
+
+def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
+    """The numbers behind a provider's references, whatever became of them."""
+    return [Due(**row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})] if refs else []
+
+
+def by_provider(due: Iterable[Due]) -> dict[int, list[Due]]:
+    grouped: defaultdict[int, list[Due]] = defaultdict(list)
+    for row in due:
+        grouped[row.provider_id].append(row)
+    return dict(grouped)
+
+
+def next_check(row: Due, *, interval_seconds: int, now: datetime) -> datetime:
+    """Often in the first two minutes, when most codes come; rarer later; at the latest when it expires."""
+    age = (now - row.created_at).total_seconds()
+    factor = 1 if age < 120 else 2 if age < 300 else 4
+    due_at = now + timedelta(seconds=interval_seconds * factor)
+    return min(due_at, max(row.expire_at, now + timedelta(seconds=1)))
+
+
+def put_back(due_times: dict[UUID, datetime]) -> None:
+    """Move the due times of checks that brought no news, all in one narrow statement."""
+    if due_times:
+        run(PUT_BACK, {"ids": list(due_times), "times": list(due_times.values())})
+
+
+def note_failed(ids: list[UUID], *, reason: str, now: datetime, park: bool) -> None:
+    """Checks that failed are tried again later and later, at most a minute. `park`: what cannot be worked
+    here is put aside with its reason after some tries (O7); a provider's trouble passes by itself.
+    """
+    if ids:
+        limit = policy.PARK_AFTER_TRIES
+        run(NOTE_FAILED, {"ids": ids, "now": now, "park": park, "limit": limit, "reason": reason[:200]})

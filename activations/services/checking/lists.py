@@ -1,0 +1,122 @@
+"""One call for all open numbers of a provider that can list them.
+
+Such a provider has one due row of its own (ListCheck); its numbers' rows sleep until they expire. A list that
+brings no news writes that one row and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from activations import policy
+from activations.database import rows, run
+from activations.services.checking.claims import Due, leases_by_reference, next_check, put_back
+from activations.services.checking.orphans import compare
+from activations.services.checking.settling import failed, judge_ended, settle
+from portal.encryption import SecretUnreadable
+from providers import health
+from providers.contract import Adapter, Call, Can, ListedLease, ProviderError, Status, UpstreamState
+from providers.http import send, send_many
+from providers.models import Provider
+from providers.registry import adapter_for
+
+QUIET = {UpstreamState.WAITING, UpstreamState.RETRYING, UpstreamState.UNKNOWN}
+HALF_A_BEAT = timedelta(milliseconds=500)  # sweeps come once a second: due a little early is on time
+
+CLAIM_LISTS = """
+UPDATE activations_listcheck l SET due_at = %(until)s
+FROM (
+    SELECT provider_id FROM activations_listcheck due
+    WHERE due_at <= %(now)s AND EXISTS (
+        SELECT 1 FROM activations_activation a
+        WHERE a.provider_id = due.provider_id AND a.activation_status = 'active'
+            AND a.lease_state = 'leased' AND a.sms_status IN ('smsRequested', 'retryRequested'))
+    FOR UPDATE SKIP LOCKED
+) AS mine
+WHERE l.provider_id = mine.provider_id
+RETURNING l.provider_id, l.tries, l.compared_at
+"""
+
+
+def check_due_lists(now: datetime) -> int:
+    """Ask every provider whose list is due, side by side; how many were asked."""
+    claimed = {
+        row["provider_id"]: row for row in rows(CLAIM_LISTS, {"now": now, "until": now + policy.CLAIM})
+    }
+    providers = Provider.objects.in_bulk(claimed)
+    calls: list[tuple[Provider, Call[Sequence[ListedLease]]]] = []
+    for provider in providers.values():
+        try:
+            adapter = adapter_for(provider)
+        except (KeyError, SecretUnreadable):
+            continue  # its numbers' own rows are parked with the reason when they come due
+        if Can.LIST_ACTIVE in adapter.can:
+            calls.append((provider, adapter.list_active()))
+    for provider, listed, error in send_many(calls):
+        if error is not None or listed is None:
+            _list_failed(provider, error, tries=claimed[provider.pk]["tries"], now=now)
+            continue
+        _work(provider, listed, compared_at=claimed[provider.pk]["compared_at"], now=now)
+    return len(calls)
+
+
+def _work(
+    provider: Provider, listed: Sequence[ListedLease], *, compared_at: datetime | None, now: datetime
+) -> None:
+    loud = {lease.upstream_ref: lease for lease in listed if lease.messages or lease.state not in QUIET}
+    heard = leases_by_reference(provider.pk, list(loud))
+    judge_ended([row for row in heard if settle(row, _status(loud[row.upstream_ref]), now=now)], now=now)
+    is_due = compared_at is None or compared_at <= now - policy.COMPARE_LISTS_EVERY
+    if is_due:
+        compare(provider, listed, now=now)
+    run(
+        "UPDATE activations_listcheck SET due_at = %(due)s, tries = 0,"
+        " compared_at = CASE WHEN %(compared)s THEN %(now)s ELSE compared_at END WHERE provider_id = %(id)s",
+        {
+            "id": provider.pk,
+            "now": now,
+            "compared": is_due,
+            "due": now + timedelta(seconds=provider.check_seconds) - HALF_A_BEAT,
+        },
+    )
+
+
+def _list_failed(provider: Provider, error: ProviderError | None, *, tries: int, now: datetime) -> None:
+    """Asked again later and later, at most a minute; the health row tells it once (U5)."""
+    if error is not None:
+        health.note_failure(provider.pk, error, now)
+    wait = min(provider.check_seconds * 2 ** min(tries, 6), 60)
+    run(
+        "UPDATE activations_listcheck SET due_at = %(due)s, tries = least(tries + 1, 1000)"
+        " WHERE provider_id = %(id)s",
+        {"id": provider.pk, "due": now + timedelta(seconds=wait)},
+    )
+
+
+def ask_by_list(provider: Provider, adapter: Adapter, due: list[Due], *, now: datetime) -> list[Due]:
+    """Answer these rows from one list; gives back those that it does not show, to be asked singly."""
+    try:
+        listed = {lease.upstream_ref: lease for lease in send(adapter.list_active())}
+    except ProviderError as error:
+        health.note_failure(provider.pk, error, now)
+        failed(due, reason=error.code, now=now)
+        return []
+    again: dict[UUID, datetime] = {}
+    missing, changed = [], []
+    for row in due:
+        lease = listed.get(row.upstream_ref)
+        if lease is None or row.cancel_requested_at:
+            missing.append(row)
+        elif settle(row, _status(lease), now=now):
+            changed.append(row)
+        else:
+            again[row.id] = next_check(row, interval_seconds=provider.check_seconds, now=now)
+    put_back(again)
+    judge_ended(changed, now=now)
+    return missing
+
+
+def _status(lease: ListedLease) -> Status:
+    return Status(state=lease.state, messages=lease.messages, cost_micros=lease.cost_micros)

@@ -1,0 +1,54 @@
+"""Acting on one answer, or on its absence, so that one bad row never delays its neighbours (O7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import Error
+
+from activations import policy
+from activations.services.checking import news
+from activations.services.checking.claims import Due, note_failed, put_back
+from activations.services.judging import judge
+from activations.services.receiving import Unstorable
+from providers.contract import Status, UpstreamState
+
+log = structlog.get_logger(__name__)
+
+
+def settle(row: Due, status: Status, *, now: datetime) -> bool:
+    """Act on one answer; False when it brought no news. A row that cannot be worked is parked in time, and
+    its neighbours go on (O7).
+    """
+    try:
+        return news.apply(
+            row, state=status.state, messages=status.messages, cost_micros=status.cost_micros, now=now
+        )
+    except (Unstorable, Error) as error:
+        if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
+            raise  # the connection is gone: nothing to do with this row
+        log.error("check_failed", activation=row.hex_id, reason=type(error).__name__)
+        note_failed([row.id], reason=type(error).__name__, now=now, park=True)
+        return True
+
+
+def failed(due: Collection[Due], *, reason: str, now: datetime) -> None:
+    """The provider could not be asked. A number past its time and the grace is closed all the same (M8)."""
+    late = [row for row in due if row.awaits_any and row.expire_at + policy.EXPIRY_GRACE <= now]
+    for row in late:
+        news.close_due(row, to="expired", upstream_state=UpstreamState.UNKNOWN.value, now=now)
+    gone = {row.id for row in late}
+    expiring = {
+        row.id: now + timedelta(seconds=10) for row in due if row.expire_at <= now and row.id not in gone
+    }
+    put_back(expiring)
+    judge_ended(late, now=now)
+    others = [row.id for row in due if row.id not in gone | expiring.keys()]
+    note_failed(others, reason=reason, now=now, park=False)
+
+
+def judge_ended(changed: Collection[Due], *, now: datetime) -> None:
+    """The success rate of everyone whose number may just have ended without a message, once per customer."""
+    judge({row.customer_id for row in changed if row.awaits_first}, now=now)

@@ -1,0 +1,130 @@
+"""The sweep of due status checks: whole lists where a provider has them, single calls side by side
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from activations import policy
+from activations.services.checking import lists, news
+from activations.services.checking.claims import (
+    Due,
+    by_provider,
+    claim_due,
+    next_check,
+    put_back,
+)
+from activations.services.checking.settling import failed, judge_ended, settle
+from portal.encryption import SecretUnreadable
+from providers import health
+from providers.contract import (
+    Adapter,
+    Can,
+    ProviderError,
+    Status,
+    UnknownToUpstream,
+    UpstreamState,
+)
+from providers.http import send_many
+from providers.models import Provider
+from providers.registry import adapter_for
+
+log = structlog.get_logger(__name__)
+
+
+def check_due(now: datetime | None = None) -> int:
+    """Ask about every number that is due; how many were looked at. Running it twice changes nothing."""
+    now = now or timezone.now()
+    looked_at = lists.check_due_lists(now)
+    while batch := claim_due(now=now):
+        ask_about(batch, now=now)
+        looked_at += len(batch)
+        if len(batch) < policy.CHECK_BATCH:
+            break
+    return looked_at
+
+
+def ask_about(batch: list[Due], *, now: datetime) -> None:
+    """Ask the providers about claimed numbers, act on the answers, and put the rest back."""
+    grouped = by_provider(batch)
+    providers = Provider.objects.in_bulk(grouped)
+    singles: list[tuple[Due, Adapter]] = []
+    for provider_id, due in grouped.items():
+        provider = providers[provider_id]
+        try:
+            adapter = adapter_for(provider)
+        except (KeyError, SecretUnreadable) as error:
+            failed(due, reason=type(error).__name__, now=now)
+            continue
+        if Can.LIST_ACTIVE in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
+            due = lists.ask_by_list(provider, adapter, due, now=now)
+        singles += [(row, adapter) for row in due]
+    _ask_singly(singles, providers, now=now)
+
+
+@dataclass
+class Round:
+    """The single calls to one provider: what came of them, written when its last answer is there, so that
+    nobody waits for another provider's time limit.
+    """
+
+    provider: Provider
+    left: int
+    again: dict[UUID, datetime] = field(default_factory=dict)
+    changed: list[Due] = field(default_factory=list)
+    unheard: list[Due] = field(default_factory=list)
+    resend: list[Due] = field(default_factory=list)
+    error: ProviderError | None = None
+
+    def take(self, row: Due, status: Status | None, error: ProviderError | None, *, now: datetime) -> None:
+        self.left -= 1
+        if error is not None and not isinstance(error, UnknownToUpstream):
+            self.error = error
+            self.unheard.append(row)
+        elif settle(row, status or Status(UpstreamState.GONE), now=now):
+            self.changed.append(row)
+        else:
+            self.again[row.id] = next_check(row, interval_seconds=self.provider.check_seconds, now=now)
+            if news.cancel_is_old(row, now=now):
+                self.resend.append(row)
+        if not self.left:
+            self.write(now=now)
+
+    def write(self, *, now: datetime) -> None:
+        put_back(self.again)
+        judge_ended(self.changed, now=now)
+        if self.error is not None:
+            health.note_failure(self.provider.pk, self.error, now, times=len(self.unheard))
+            failed(self.unheard, reason=self.error.code, now=now)
+
+
+def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provider], *, now: datetime) -> None:
+    counts = Counter(row.provider_id for row, _ in singles)
+    rounds = {number: Round(providers[number], count) for number, count in counts.items()}
+    adapters = {row.provider_id: adapter for row, adapter in singles}
+    calls = [(row, adapter.status(upstream_ref=row.upstream_ref)) for row, adapter in singles]
+    for row, status, error in send_many(calls):
+        rounds[row.provider_id].take(row, status, error, now=now)
+    _cancel_again(
+        [(row, adapters[row.provider_id]) for one in rounds.values() for row in one.resend], now=now
+    )
+
+
+def _cancel_again(resend: list[tuple[Due, Adapter]], *, now: datetime) -> None:
+    """Repeat cancels that were lost on their way (U10)."""
+    calls = [
+        (row, adapter.cancel(upstream_ref=row.upstream_ref))
+        for row, adapter in resend
+        if Can.CANCEL in adapter.can
+    ]
+    for row, _, error in send_many(calls):
+        if error is None:
+            news.close_due(row, to="canceled", upstream_state=UpstreamState.CANCELED.value, now=now)
+            judge_ended([row], now=now)

@@ -1,0 +1,230 @@
+"""The ends of a lease: cancel (K5), finalize (K8), ask for another message (K3), refund (K10).
+
+The provider is asked first, with no transaction open; the move itself is one transaction that checks the
+state again under the row's lock. Whoever locks first wins (M7).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from accounts.identity import Buyer
+from activations.database import move, rows, run
+from activations.hints import tell_browser
+from activations.models import Activation
+from activations.queries import ActivationRow, find_row
+from activations.services.judging import judge
+from portal import errors
+from portal.encryption import SecretUnreadable
+from portal.sqlstates import sql_refusals
+from providers import health
+from providers.contract import (
+    Adapter,
+    Call,
+    Can,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+    TooEarly,
+    UnknownToUpstream,
+    WrongState,
+)
+from providers.http import send
+from providers.models import Provider
+from providers.registry import adapter_for
+
+log = structlog.get_logger(__name__)
+
+TRY_AGAIN_AFTER = timedelta(seconds=30)
+CODE_CAME = "The code was already received."
+
+
+def cancel(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
+    """Cancel an unused number: upstream first, then the whole hold goes back.
+
+    The row is `canceled`, or still active with `is_cancelling` when the provider's answer was lost (U10).
+    Raises UnknownActivation, EarlyCancel(at), NotCancellable, UpstreamUnavailable.
+    """
+    now = now or timezone.now()
+    row = _own_row(buyer, hex_id)
+    _check_cancellable(row, now=now)
+    provider, adapter, upstream_ref = lease_of(row)
+    if Can.CANCEL not in adapter.can:
+        raise errors.NotCancellable()
+    try:
+        _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
+    except TooEarly as error:
+        raise _too_early(row, error, now=now) from error
+    except (WrongState, UnknownToUpstream) as error:
+        check_now(row, now=now)  # it ended, or a message is there: the provider's status will say
+        raise errors.NotCancellable() from error
+    except OutcomeUnknown:
+        return _cancelling(row, now=now)
+    except ProviderError as error:
+        raise errors.UpstreamUnavailable() from error
+    return confirm_cancel(row, now=now)
+
+
+def confirm_cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
+    """K5 after the provider confirmed. Raises NotCancellable when a code was first (M7)."""
+    closed = close(row, to="canceled", upstream_state="canceled", now=now)
+    if closed.activation_status != "canceled":
+        raise errors.NotCancellable(CODE_CAME)
+    return closed
+
+
+def close(row: ActivationRow, *, to: str, upstream_state: str, now: datetime) -> ActivationRow:
+    """K5, K6 or K7 as far as still legal; the row as it then is. Announces and judges what changed."""
+    closed = move("activation_close", id=row.id, to=to, upstream_state=upstream_state, now=now)
+    assert closed is not None
+    if not closed.is_open:
+        tell_browser(tenant_id=closed.tenant_id, customer_id=closed.customer_id, hex_id=closed.hex_id)
+        if not closed.has_code:
+            judge([closed.customer_id], now=now)
+    return closed
+
+
+def finalize(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
+    """K8: no more messages are wanted. The provider is told afterwards; its answer changes nothing here.
+
+    Raises UnknownActivation, InvalidState.
+    """
+    now = now or timezone.now()
+    row = _own_row(buyer, hex_id)
+    closed = move("activation_finalize", id=row.id, now=now)
+    if closed is None:
+        raise errors.InvalidState()
+    tell_browser(tenant_id=closed.tenant_id, customer_id=closed.customer_id, hex_id=closed.hex_id)
+    _tell_provider_finished(closed, now=now)
+    return closed
+
+
+def request_retry(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
+    """K3: ask for one more message on the same number, free of charge.
+
+    Raises UnknownActivation, InvalidState, UpstreamUnavailable (nothing changed).
+    """
+    now = now or timezone.now()
+    row = _own_row(buyer, hex_id)
+    if not (
+        row.is_open
+        and row.is_retriable
+        and row.sms_status in {"smsReceived", "retryReceived"}
+        and row.billing_status == "billed"
+        and row.expire_at > now
+    ):
+        raise errors.InvalidState()
+    provider, adapter, upstream_ref = lease_of(row)
+    last = rows(
+        "SELECT coalesce(max(id), 0) AS id FROM activations_message WHERE activation_id = %(id)s",
+        {"id": row.id},
+    )[0]["id"]
+    try:
+        _ask(provider, adapter.retry(upstream_ref=upstream_ref), now=now)
+    except (WrongState, UnknownToUpstream, TooEarly) as error:
+        raise errors.InvalidState() from error
+    except ProviderError as error:
+        raise errors.UpstreamUnavailable() from error
+    check_at = now + timedelta(seconds=provider.check_seconds)
+    changed = move("activation_retry", id=row.id, last=last, check_at=check_at, now=now)
+    if changed is None or changed.sms_status not in {"retryRequested", "retryReceived"}:
+        raise errors.InvalidState()
+    return changed
+
+
+def refund(*, tenant_id: int, hex_id: str, now: datetime | None = None) -> ActivationRow:
+    """K10: give a billed order's money back to both wallets, once.
+
+    Raises UnknownActivation, AlreadyRefunded, InvalidState (nothing was billed).
+    """
+    row = find_row(tenant_id=tenant_id, hex_id=hex_id)
+    if row is None:
+        raise errors.UnknownActivation()
+    with sql_refusals():
+        refunded = move("activation_refund", id=row.id, now=now or timezone.now())
+    assert refunded is not None
+    tell_browser(tenant_id=refunded.tenant_id, customer_id=refunded.customer_id, hex_id=refunded.hex_id)
+    return refunded
+
+
+def check_now(row: ActivationRow, *, now: datetime) -> None:
+    """Let the next sweep ask the provider about this number."""
+    run(
+        "UPDATE activations_check SET due_at = %(now)s, parked_reason = '' WHERE activation_id = %(id)s",
+        {"id": row.id, "now": now},
+    )
+
+
+def _own_row(buyer: Buyer, hex_id: str) -> ActivationRow:
+    row = find_row(tenant_id=buyer.tenant_id, customer_id=buyer.customer_id, hex_id=hex_id)
+    if row is None:
+        raise errors.UnknownActivation()
+    return row
+
+
+def _check_cancellable(row: ActivationRow, *, now: datetime) -> None:
+    if row.has_code:
+        raise errors.NotCancellable(CODE_CAME)
+    if row.is_checking or not row.is_open or row.cancelable_after is None:
+        raise errors.NotCancellable()
+    if row.cancelable_after > now:
+        raise errors.EarlyCancel(at=row.cancelable_after)
+
+
+def _too_early(row: ActivationRow, error: TooEarly, *, now: datetime) -> errors.EarlyCancel:
+    """The provider's word on when it works is kept, for the page's countdown (U9)."""
+    at = error.at or now + TRY_AGAIN_AFTER
+    Activation.objects.filter(pk=row.id).update(cancelable_after=at, updated_at=now)
+    return errors.EarlyCancel(at=at)
+
+
+def _cancelling(row: ActivationRow, *, now: datetime) -> ActivationRow:
+    """Mark that a cancel is under way and let the sweep find out; a code that came meanwhile stays first."""
+    Activation.objects.filter(pk=row.id, activation_status="active", sms_status="smsRequested").update(
+        cancel_requested_at=now, updated_at=now
+    )
+    check_now(row, now=now)
+    current = find_row(tenant_id=row.tenant_id, hex_id=row.hex_id)
+    assert current is not None
+    return current
+
+
+def lease_of(row: ActivationRow) -> tuple[Provider, Adapter, str]:
+    """Who sold the number, how he is spoken to, and his name for it. Raises SecretUnreadable."""
+    lease = Activation.objects.select_related("provider").get(pk=row.id)
+    assert lease.provider is not None
+    return lease.provider, adapter_for(lease.provider), lease.upstream_ref
+
+
+def _ask(provider: Provider, call: Call[None], *, now: datetime) -> None:
+    try:
+        send(call)
+    except ProviderError as error:
+        health.note_failure(provider.pk, error, now)
+        raise
+
+
+def cancel_at_provider(row: ActivationRow, *, now: datetime) -> bool:
+    """Give back a number that is closed here already; whether the provider confirmed it."""
+    try:
+        provider, adapter, upstream_ref = lease_of(row)
+        if Can.CANCEL not in adapter.can:
+            return False
+        _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
+    except (ProviderError, SecretUnreadable) as error:
+        log.info("cancel_not_taken", activation=row.hex_id, reason=type(error).__name__)
+        return False
+    return True
+
+
+def _tell_provider_finished(row: ActivationRow, *, now: datetime) -> None:
+    provider, adapter, upstream_ref = lease_of(row)
+    if Can.FINISH not in adapter.can:
+        return
+    try:
+        _ask(provider, adapter.finish(upstream_ref=upstream_ref), now=now)
+    except (ProviderError, Refused) as error:
+        log.info("finish_not_taken", activation=row.hex_id, reason=type(error).__name__)

@@ -1,0 +1,93 @@
+"""Retention (S4): when their time is over, texts and codes go; orders, entries and counts stay.
+
+Everything is found by its own age, so a run that was missed, or stopped half-way, is made up by the next.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+
+from activations import evidence
+from activations.database import rows, run
+from webhooks.retention import erase_bodies
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1_000
+STRAY_AFTER = timedelta(days=1)  # a file without a report: its process was killed before the row was written
+
+ORDERS = """
+WITH due AS (
+    SELECT id FROM activations_activation
+    WHERE erased_at IS NULL AND ended_at IS NOT NULL AND ended_at < %(before)s
+    ORDER BY ended_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED
+), messages AS (
+    UPDATE activations_message m SET text = '', code = NULL, erased_at = %(now)s
+    FROM due WHERE m.activation_id = due.id AND m.erased_at IS NULL
+), snapshots AS (
+    UPDATE activations_report r SET snapshot_code = NULL, snapshot_text = NULL
+    FROM due WHERE r.activation_id = due.id
+)
+UPDATE activations_activation a SET sms_code = NULL, sms_text = NULL, erased_at = %(now)s
+FROM due WHERE a.id = due.id
+"""
+# Messages that came after their number's own texts had been erased.
+LATE_MESSAGES = """
+UPDATE activations_message SET text = '', code = NULL, erased_at = %(now)s
+WHERE id IN (
+    SELECT m.id FROM activations_message m JOIN activations_activation a ON a.id = m.activation_id
+    WHERE m.erased_at IS NULL AND m.received_at < %(before)s AND a.erased_at IS NOT NULL
+    ORDER BY m.received_at LIMIT %(batch)s FOR UPDATE OF m SKIP LOCKED
+)
+"""
+OLD_REPORTS = """
+SELECT id, evidence_name FROM activations_report WHERE erased_at IS NULL AND created_at < %(before)s
+ORDER BY created_at LIMIT %(batch)s
+"""
+FORGET_EVIDENCE = """
+UPDATE activations_report
+SET evidence_name = '', message = '', snapshot_code = NULL, snapshot_text = NULL, erased_at = %(now)s
+WHERE id = ANY(%(ids)s)
+"""
+
+
+def erase_due(now: datetime) -> None:
+    """Erase what is older than settings.TEXT_KEPT_DAYS. Running it twice changes nothing."""
+    before = now - timedelta(days=settings.TEXT_KEPT_DAYS)
+    orders = _in_batches(ORDERS, before=before, now=now)
+    messages = _in_batches(LATE_MESSAGES, before=before, now=now)
+    reports = _erase_reports(before=before, now=now)
+    bodies = erase_bodies(before=before)
+    strays = _forget_strays(now=now)
+    log.info("texts_erased", orders=orders, late=messages, reports=reports, bodies=bodies, strays=strays)
+
+
+def _in_batches(sql: str, *, before: datetime, now: datetime) -> int:
+    erased = 0
+    while True:
+        count = run(sql, {"before": before, "now": now, "batch": BATCH})
+        erased += count
+        if count < BATCH:
+            return erased
+
+
+def _erase_reports(*, before: datetime, now: datetime) -> int:
+    """The file goes first: a run that stops between leaves a row that is found again."""
+    erased = 0
+    while found := rows(OLD_REPORTS, {"before": before, "batch": BATCH}):
+        for line in found:
+            evidence.forget(line["evidence_name"])
+        erased += run(FORGET_EVIDENCE, {"ids": [line["id"] for line in found], "now": now})
+    return erased
+
+
+def _forget_strays(*, now: datetime) -> int:
+    strays = 0
+    for name in evidence.kept_before(now - STRAY_AFTER):
+        if not rows("SELECT 1 FROM activations_report WHERE evidence_name = %(name)s", {"name": name}):
+            evidence.forget(name)
+            strays += 1
+    return strays

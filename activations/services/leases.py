@@ -1,0 +1,64 @@
+"""Reading a provider's lease: is it sellable, and on what terms is it ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from activations.phones import clean_phone, format_phone
+from activations.services.steps import Terms
+from providers.contract import Adapter, Can, Lease
+
+SHORTEST_LIFE = timedelta(seconds=30)
+LONGEST_LIFE = timedelta(hours=24)
+UNWANTED = "prefix"  # a flaw of the buyer's making: the provider did nothing wrong
+
+
+class Defaults(Protocol):
+    """What holds for an account's numbers when the provider does not say (a Provider or a Candidate)."""
+
+    @property
+    def life_seconds(self) -> int: ...
+    @property
+    def cancel_lock_seconds(self) -> int: ...
+    @property
+    def check_seconds(self) -> int: ...
+
+
+def flaw_of(lease: Lease, *, ceiling_micros: int, exclude_prefixes: Iterable[str] = ()) -> str:
+    """Why a lease cannot be sold on (U7); empty when it can. A lease without a price costs the ceiling.
+
+    `exclude_prefixes`: beginnings of phones that the buyer does not want, with or without a `+`.
+    """
+    if lease.cost_micros is not None and not 0 < lease.cost_micros <= ceiling_micros:
+        return "price"
+    phone = clean_phone(lease.phone)
+    if not phone:
+        return "phone"
+    unwanted = tuple(prefix for one in exclude_prefixes if (prefix := one.lstrip("+")))
+    return UNWANTED if phone.startswith(unwanted) else ""
+
+
+def is_identified(lease: Lease) -> bool:
+    return 0 < len(lease.upstream_ref) <= 80
+
+
+def terms_of(lease: Lease, *, account: Defaults, adapter: Adapter, now: datetime) -> Terms:
+    """The provider's own terms where it named them, bounded; its account's defaults elsewhere."""
+    life = timedelta(seconds=account.life_seconds)
+    expire_at = lease.expire_at or now + life
+    if not now + SHORTEST_LIFE <= expire_at <= now + LONGEST_LIFE:
+        expire_at = now + life
+    cancelable_after = lease.cancelable_after or now + timedelta(seconds=account.cancel_lock_seconds)
+    can_retry = Can.RETRY in adapter.can
+    check_at = now + timedelta(seconds=account.check_seconds)
+    lists = Can.LIST_ACTIVE in adapter.can
+    return Terms(
+        formatted=format_phone(clean_phone(lease.phone)),
+        expire_at=expire_at,
+        cancelable_after=cancelable_after if Can.CANCEL in adapter.can else None,
+        is_retriable=can_retry and lease.is_retriable is not False,
+        check_at=expire_at if lists else check_at,  # the provider's list is asked for all of them meanwhile
+        list_at=check_at if lists else None,
+    )

@@ -1,0 +1,117 @@
+"""Buying one number, in DESIGN's seven steps: hold the money, order upstream, attach the lease or give back.
+
+The activation is committed before anything is sent, and no transaction or pooled connection is held while a
+provider is asked. What is not known when the time is up stays `ordering`; the reconciling sweep finds it out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts.identity import Buyer
+from activations import policy, refusals
+from activations.queries import ActivationRow, row_by_id
+from activations.services import steps
+from activations.services.attempts import Attempts
+from activations.services.clock import Clock
+from activations.services.eligibility import check_buyer
+from activations.services.price_tokens import continued, too_dear
+from activations.services.quoting import quote
+from activations.services.request_keys import KeyedRequest, answer_with
+from activations.services.scope import short_of
+from activations.wish import Wish
+from billing.prices import Rules, load_rules
+from portal import errors
+from providers.router import Route, find_route
+
+
+def order_activation(
+    *,
+    buyer: Buyer,
+    wish: Wish,
+    request_key: str | None,
+    request_digest: bytes = b"",
+    channel: str,
+    now: datetime | None = None,
+) -> ActivationRow:
+    """Buy one number. The row is `leased`, or `ordering` (shown as "checking") while its outcome is unknown.
+
+    A repeated `request_key` gives the first answer again, a refusal included. Amounts: integer micro-USD.
+    Raises the refusals of docs/protocols/README.md section 3; then nothing is held any more.
+    """
+    now = now or timezone.now()
+    keyed = KeyedRequest(buyer, request_key, request_digest) if request_key else None
+    if keyed and (row := keyed.answer()):
+        return row
+    try:
+        return _order(buyer=buyer, wish=wish, keyed=keyed, channel=channel, now=now)
+    except errors.PortalError as refusal:
+        if (
+            keyed
+            and refusals.is_kept(refusal)
+            and not keyed.keep(refusal, now=now)
+            and (row := keyed.answer())
+        ):
+            return row  # the same key succeeded meanwhile
+        raise
+
+
+def _order(
+    *, buyer: Buyer, wish: Wish, keyed: KeyedRequest | None, channel: str, now: datetime
+) -> ActivationRow:
+    check_buyer(buyer, now=now)
+    wish = continued(wish, buyer=buyer, now=now)
+    rules = load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
+    route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
+    ceiling = wish.max_price_micros or max(route.suggested_micros, route.candidates[0].price_micros)
+    quotes = [
+        quote(candidate, wish=wish, rules=rules, max_price_micros=ceiling)
+        for candidate in route.candidates
+        if candidate.price_micros <= ceiling
+    ]
+    try:
+        opened = steps.open_activation(
+            quotes[0],
+            buyer=buyer,
+            wish=wish,
+            max_price_micros=ceiling,
+            keyed=keyed,
+            channel=channel,
+            routing=_remembered(route, wish),
+            now=now,
+        )
+    except errors.InsufficientBalance as refusal:
+        raise short_of(refusal, buyer=buyer, quote=quotes[0]) from refusal
+    if opened.id is None or opened.word != "opened":
+        return _earlier_answer(opened, buyer=buyer)
+    clock = Clock(now, budget_seconds=policy.ORDER_BUDGET_SECONDS)
+    return Attempts(buyer, wish, rules, route, ceiling, opened.id, clock).run(quotes, our_ref=opened.our_ref)
+
+
+def _route(*, buyer: Buyer, wish: Wish, rules: Rules, now: datetime) -> Route:
+    try:
+        return find_route(tenant_id=buyer.tenant_id, is_test=buyer.is_test, wish=wish, rules=rules, now=now)
+    except errors.MaxPriceExceeded as refusal:
+        suggested = int(str(refusal.extra["suggested_micros"]))
+        raise too_dear(buyer=buyer, wish=wish, suggested_micros=suggested, now=now) from refusal
+
+
+def _remembered(route: Route, wish: Wish) -> dict[str, object]:
+    """What is kept of the choice; prefixes too, since a lost order's number is judged much later."""
+    return (
+        {**route.decision, "exclude_prefixes": wish.exclude_prefixes}
+        if wish.exclude_prefixes
+        else route.decision
+    )
+
+
+def _earlier_answer(opened: steps.Opened, *, buyer: Buyer) -> ActivationRow:
+    """Another call with the same key was first."""
+    if opened.word == "mismatch":
+        raise errors.RequestKeyMismatch()
+    if opened.refusal:
+        raise refusals.from_json(opened.refusal)
+    row = row_by_id(tenant_id=buyer.tenant_id, activation_id=opened.id) if opened.id else None
+    return answer_with(row)

@@ -1,0 +1,69 @@
+"""What an order costs whom (docs/protocols/retail.md sections 6 and 10). Micro-USD; customers pay whole
+cents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activations.wish import Wish
+from billing.prices import Rules
+from providers.router import Candidate
+
+CENT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One candidate with its amounts: what is held now, and what the first message will bill."""
+
+    candidate: Candidate
+    price_micros: int
+    customer_price_micros: int
+    due_price_micros: int
+    due_customer_price_micros: int
+
+    @property
+    def tenant_hold_micros(self) -> int:
+        """A tenant pays for its own upstream account itself, so nothing is held of its wallet."""
+        return 0 if self.candidate.is_own else self.price_micros
+
+
+def with_markup(price_micros: int, percent: int) -> int:
+    """Price plus percent, rounded up to a whole cent."""
+    return -(-price_micros * (100 + percent) // (100 * CENT)) * CENT
+
+
+def price_at(candidate: Candidate, cost_micros: int, *, wish: Wish, rules: Rules) -> int:
+    """The tenant's price of this offer if it cost `cost_micros`; its own account costs it that, in whole
+    cents.
+    """
+    if candidate.is_own:
+        return -(-cost_micros // CENT) * CENT
+    return rules.tenant_price(cost_micros, wish.service_id, wish.country_id)
+
+
+def quote(candidate: Candidate, *, wish: Wish, rules: Rules, max_price_micros: int) -> Quote:
+    """The amounts of billing variant A (customer price), B (markup), C (dynamic), or of the price rules."""
+    price, markup = candidate.price_micros, wish.markup_percent or 0
+    if wish.billing_mode == "dynamic":
+        held = with_markup(max_price_micros, markup)
+        return Quote(candidate, max_price_micros, held, price, min(with_markup(price, markup), held))
+    if wish.customer_price_micros is not None:
+        customer_price = wish.customer_price_micros
+    elif wish.markup_percent is not None:
+        customer_price = with_markup(max_price_micros, markup)
+    else:
+        customer_price = rules.customer_price(price, wish.service_id, wish.country_id)
+    return Quote(candidate, price, customer_price, price, customer_price)
+
+
+def real_price(quoted: Quote, *, cost_micros: int, wish: Wish, rules: Rules) -> Quote:
+    """The quote after the provider named its price: the tenant's share falls with it, never rises."""
+    if cost_micros == quoted.candidate.cost_micros:
+        return quoted
+    price = min(price_at(quoted.candidate, cost_micros, wish=wish, rules=rules), quoted.due_price_micros)
+    if wish.billing_mode == "dynamic":
+        due = min(with_markup(price, wish.markup_percent or 0), quoted.customer_price_micros)
+        return Quote(quoted.candidate, quoted.price_micros, quoted.customer_price_micros, price, due)
+    return Quote(quoted.candidate, price, quoted.customer_price_micros, price, quoted.customer_price_micros)

@@ -1,0 +1,62 @@
+"""Celery's entry points: each starts one sweep. They may run twice, late or never; due rows bring the work
+back.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from activations.history import count_due
+from activations.services import checking
+from activations.services.auditing import audit
+from activations.services.callbacks import match_inbox
+from activations.services.erasing import erase_due
+from activations.services.provider_reports import send_due_reports
+from activations.services.request_keys import forget_old_keys
+
+
+@shared_task(ignore_result=True)
+def check_due_activations() -> None:
+    """Ask providers about numbers whose check is due."""
+    checking.check_due()
+
+
+@shared_task(ignore_result=True)
+def count_history() -> None:
+    """Add orders that have settled to the stored counts."""
+    count_due(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def expire_due_activations() -> None:
+    """Close numbers whose time is over."""
+    checking.expire_due()
+
+
+@shared_task(ignore_result=True)
+def reconcile_due_activations() -> None:
+    """Find out about orders whose answer was lost, and about callbacks that came before their order; forget
+    keys and tokens that are past their time.
+    """
+    match_inbox(timezone.now())
+    checking.reconcile_due()
+    forget_old_keys(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def tell_providers_of_reports() -> None:
+    """Pass customers' reports on to the providers that take them."""
+    send_due_reports(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def erase_old_texts() -> None:
+    """Erase texts, codes and evidence whose time is over."""
+    erase_due(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def audit_ledger() -> None:
+    """Prove the books; operators are told when they are wrong."""
+    audit()

@@ -1,0 +1,29 @@
+"""What somebody wants to buy: the union of what the dialects can say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One order as asked for. Prices are micro-USD; `max_price_micros` caps the tenant's price.
+
+    Exactly one of `customer_price_micros` and `markup_percent` sets the customer's price; with neither, the
+    tenant's price rules do. `exclude_prefixes`: what the phone must not begin with. `token` continues an
+    order refused with MaxPriceExceeded and brings its selection context along.
+    """
+
+    service_id: str
+    country_id: str
+    max_price_micros: int | None = None
+    billing_mode: str = "fixed"
+    customer_price_micros: int | None = None
+    markup_percent: int | None = None
+    quality_factor: float = 50.0
+    operator: str = "any"
+    capability: str = "sms"
+    include_providers: tuple[int, ...] = ()
+    exclude_providers: tuple[int, ...] = ()
+    exclude_prefixes: tuple[str, ...] = ()
+    token: str | None = None

@@ -1,0 +1,186 @@
+"""Who calls: one SELECT from the key's digest to key, tenant, customer and whatever row the route needs.
+
+Read afresh for each request, so a revoked key, a suspended tenant or a disabled customer counts at once (T6).
+Cookies and sessions have no say here (B10).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+
+from accounts.hosts import KEY_FITS_HOST, host_of
+from accounts.identity import Buyer
+from accounts.keys import digest
+from portal.errors import AuthInvalid, AuthMissing, PermissionDenied
+from portal.fastlane import fetch_one
+
+SCOPES = ("read", "order", "manage")
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a route reads along with its caller: columns, and the joins (on k, t, c) that bring them."""
+
+    columns: str = ""
+    joins: str = ""
+
+
+NOTHING = Extra()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key that is good here. `buyer` is the customer that the address names; None: there is none."""
+
+    key_id: int
+    tenant_id: int
+    is_test: bool
+    tenant_status: str
+    tenant_blocked_until: datetime | None
+    last_used_at: datetime | None
+    buyer: Buyer | None
+    rest: tuple[Any, ...]
+
+
+SELECT = """
+SELECT k.id, k.tenant_id, k.customer_id, k.scopes, k.allowed_networks, k.expires_at, k.revoked_at,
+    k.last_used_at, t.live_tenant_id IS NOT NULL,
+    CASE WHEN live.status <> 'active' THEN live.status ELSE t.status END, t.blocked_until, t.max_active,
+    {fits_host},
+    c.id, c.external_id, c.status, c.blocked_until, c.max_active, c."group"{columns}
+FROM accounts_apikey k
+JOIN accounts_tenant t ON t.id = k.tenant_id
+LEFT JOIN accounts_tenant live ON live.id = t.live_tenant_id
+LEFT JOIN accounts_customer c ON c.tenant_id = k.tenant_id AND c.external_id = %(customer)s
+{joins}
+WHERE k.digest = %(digest)s
+"""
+OURS = 19  # columns above, before those of the route
+
+TOUCH = """
+UPDATE accounts_apikey SET last_used_at = %s
+WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
+"""
+
+
+@cache
+def statement(extra: Extra) -> str:
+    """The SELECT of a route; always the same text, so that PostgreSQL prepares it once."""
+    columns = f", {extra.columns}" if extra.columns else ""
+    return SELECT.format(fits_host=KEY_FITS_HOST, columns=columns, joins=extra.joins)
+
+
+def find_caller(
+    request: HttpRequest,
+    *,
+    extra: Extra = NOTHING,
+    is_test: bool,
+    scope: str,
+    now: datetime,
+    customer: str = "",
+    **params: str,
+) -> Caller:
+    """The caller by its X-Api-Key header; `params` are those of the joins of `extra`.
+
+    Raises AuthMissing, AuthInvalid (unknown, revoked, expired, of another base or host), PermissionDenied.
+    """
+    given = request.META.get("HTTP_X_API_KEY", "")
+    if not given:
+        raise AuthMissing()
+    if (known_by := digest(given)) is None:
+        raise AuthInvalid()
+    row = fetch_one(
+        statement(extra), {"digest": known_by, "host": host_of(request), "customer": customer, **params}
+    )
+    if row is None:
+        raise AuthInvalid()
+    _check_key(row, is_test=is_test, now=now)
+    _check_rights(request, scopes=row[3], networks=row[4], scope=scope)
+    return Caller(
+        key_id=row[0],
+        tenant_id=row[1],
+        is_test=row[8],
+        tenant_status=row[9],
+        tenant_blocked_until=row[10],
+        last_used_at=row[7],
+        buyer=_buyer(row),
+        rest=row[OURS:],
+    )
+
+
+def touch(caller: Caller, *, now: datetime) -> None:
+    """Note that the key was used, at most once a minute."""
+    before = now - TOUCH_EVERY
+    if caller.last_used_at is None or caller.last_used_at < before:
+        with connection.cursor() as cursor:
+            cursor.execute(TOUCH, [now, caller.key_id, before])
+
+
+def address_of(request: HttpRequest) -> str:
+    """The client's address: the peer's, or what the outermost trusted proxy saw."""
+    trusted = settings.TRUSTED_PROXY_COUNT
+    if trusted:
+        seen = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if len(seen) >= trusted:
+            return str(seen[-trusted]).strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _check_key(row: Sequence[Any], *, is_test: bool, now: datetime) -> None:
+    expires_at, revoked_at, fits_host = row[5], row[6], row[12]
+    if revoked_at is not None or (expires_at is not None and expires_at <= now) or not fits_host:
+        raise AuthInvalid()
+    if row[2] is not None:
+        raise AuthInvalid("This is the key of one customer; this API takes a key of the account.")
+    if row[8] and not is_test:
+        raise AuthInvalid("Test keys work only under /test/api/v1.")
+    if is_test and not row[8]:
+        raise AuthInvalid("Only test keys work under /test/api/v1.")
+
+
+def _check_rights(
+    request: HttpRequest, *, scopes: Sequence[str], networks: Sequence[str], scope: str
+) -> None:
+    if networks and not _is_inside(address_of(request), networks):
+        raise PermissionDenied("This key may not be used from your network address.")
+    if scopes and scope not in scopes:
+        raise PermissionDenied(f'This key lacks the scope "{scope}".')
+
+
+def _is_inside(address: str, networks: Sequence[str]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+            parsed = parsed.ipv4_mapped
+        return any(parsed in ipaddress.ip_network(network, strict=False) for network in networks)
+    except ValueError:
+        return False
+
+
+def _buyer(row: Sequence[Any]) -> Buyer | None:
+    customer_id, external_id, status, blocked_until, max_active, group = row[13:OURS]
+    if customer_id is None:
+        return None
+    return Buyer(
+        tenant_id=row[1],
+        customer_id=customer_id,
+        customer_external_id=external_id,
+        tenant_status=row[9],
+        tenant_blocked_until=row[10],
+        tenant_max_active=row[11],
+        is_test=row[8],
+        customer_status=status,
+        blocked_until=blocked_until,
+        max_active=max_active,
+        group=group,
+    )

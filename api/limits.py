@@ -1,0 +1,125 @@
+"""Requests per minute, counted in Redis in fixed one-minute windows.
+
+A worker leases permits in blocks (one INCRBY), so that a poll seldom asks Redis. While Redis is away each
+worker counts for itself: callers are still limited, and nobody is refused for our trouble (O2).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import structlog
+from django.conf import settings
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from portal.errors import RateLimited
+
+log = structlog.get_logger(__name__)
+
+WINDOW_SECONDS = 60
+LARGEST_BLOCK = 10
+BLOCKED_FROM = 60  # permits a minute; below that every request is counted by itself
+AWAY_SECONDS = 2.0  # how long a Redis that did not answer is left alone
+TIMEOUT_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Lease:
+    """What this worker may still let through in the present window."""
+
+    left: int
+    is_last: bool
+
+
+class Limiter:
+    """The permits of one worker. Threads share it; two that lease at once only lease more."""
+
+    def __init__(self, connect: Callable[[], Redis]) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._window = 0
+        self._leases: dict[str, Lease] = {}
+        self._away_until = 0.0
+
+    def spend(self, route: str, subject: str, *, limit: int) -> None:
+        """Take one permit of `limit` per minute for `subject` (a key or customer). Raises RateLimited."""
+        window = int(time.time()) // WINDOW_SECONDS
+        name = f"{route}:{subject}"
+        allowed = self._take(window, name)
+        if allowed is None:
+            allowed = self._lease(window, name, limit)
+        if not allowed:
+            raise RateLimited(reset=(window + 1) * WINDOW_SECONDS, limit=limit)
+
+    def _take(self, window: int, name: str) -> bool | None:
+        """Spend a permit that this worker holds. None: it holds none, but there may be more in Redis."""
+        with self._lock:
+            if window != self._window:
+                self._window = window
+                self._leases = {}
+            lease = self._leases.get(name)
+            if lease is None:
+                return None
+            if lease.left > 0:
+                lease.left -= 1
+                return True
+            return False if lease.is_last else None
+
+    def _lease(self, window: int, name: str, limit: int) -> bool:
+        """Get another block and spend one permit of it."""
+        block = block_of(limit)
+        total = self._count(f"rate:{window}:{name}", block, is_first=name not in self._leases)
+        granted = limit if total is None else max(0, min(block, limit - (total - block)))
+        with self._lock:
+            if window == self._window:
+                lease = self._leases.setdefault(name, Lease(0, is_last=False))
+                lease.left += max(0, granted - 1)
+                lease.is_last = total is None or total >= limit
+        return granted > 0
+
+    def _count(self, key: str, block: int, *, is_first: bool) -> int | None:
+        """How many permits are gone after this block; None while Redis does not answer."""
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            redis = self._connect()
+            if not is_first:
+                return int(redis.incrby(key, block))
+            with redis.pipeline(transaction=False) as pipe:
+                pipe.incrby(key, block)
+                pipe.expire(key, 2 * WINDOW_SECONDS)
+                return int(pipe.execute()[0])
+        except (RedisError, OSError) as error:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            log.warning("limits_without_redis", error=type(error).__name__)
+            return None
+
+
+def block_of(limit: int) -> int:
+    """How many permits are leased at once: at most a thirtieth of a minute's, for workers to share."""
+    return 1 if limit < BLOCKED_FROM else max(1, min(LARGEST_BLOCK, limit // 30))
+
+
+def connect(url: str) -> Redis:
+    """A client that gives up fast: a request is waiting."""
+    return Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+@cache
+def _redis() -> Redis:
+    return connect(settings.REDIS_URL)
+
+
+limiter = Limiter(_redis)

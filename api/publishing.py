@@ -1,0 +1,190 @@
+"""Writes published lists when they are due, keeps them packed, and takes parts out of them."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import orjson
+import structlog
+from django.db import connection, transaction
+
+log = structlog.get_logger(__name__)
+
+Tenant = int | None  # None: the list is everybody's
+
+# Of one list: rules, health and prices often change in bursts, and callers may ask six times a minute.
+REST_SECONDS = 10.0
+AFTER_FAILURE = timedelta(minutes=1)
+AT_ONCE = 50  # tenants that one sweep writes for
+LEVEL = 1  # a tenth larger than level 6, at half its time
+COLLECTOR = 7_301  # the advisory lock of who takes note of changes
+
+# A deflate stream of blocks that stand by themselves, so that any of them can be sent alone.
+HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+OPENING = b"\x00\x01\x00\xfe\xff["
+COMMA = b"\x00\x01\x00\xfe\xff,"
+CLOSING = b"\x01\x01\x00\xfe\xff]"
+
+COLLECT = """
+WITH changes AS (DELETE FROM providers_cataloguechange RETURNING topic, tenant_id)
+UPDATE api_publication p SET due_at = greatest(%(now)s, p.built_at + make_interval(secs => %(rest)s))
+WHERE EXISTS (
+    SELECT 1 FROM changes c
+    WHERE c.topic = p.topic AND (c.tenant_id IS NULL OR p.tenant_id IS NULL OR c.tenant_id = p.tenant_id)
+)
+"""
+CLAIM = """
+SELECT id, tenant_id, topic FROM api_publication
+WHERE due_at <= %s AND id > %s ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+OPEN = "INSERT INTO api_publication (tenant_id, topic) VALUES (%s::bigint, %s) ON CONFLICT DO NOTHING"
+LOCK = """
+SELECT id FROM api_publication
+WHERE tenant_id IS NOT DISTINCT FROM %s::bigint AND topic = %s FOR UPDATE
+"""
+DONE = "UPDATE api_publication SET built_at = %s, due_at = %s WHERE id = %s"
+PUT_OFF = "UPDATE api_publication SET due_at = %s WHERE id = %s"
+STORE = """
+INSERT INTO api_publishedlist AS list (tenant_id, name, etag, packed, parts)
+VALUES (%s::bigint, %s, %s, %s, %s::jsonb)
+ON CONFLICT (tenant_id, name) DO UPDATE
+SET etag = excluded.etag, packed = excluded.packed, parts = excluded.parts
+WHERE list.etag <> excluded.etag
+"""
+READ = (
+    "SELECT etag, packed FROM api_publishedlist WHERE tenant_id IS NOT DISTINCT FROM %s::bigint AND name = %s"
+)
+READ_PART = """
+SELECT substring(
+    packed FROM (parts #>> ARRAY[%(part)s, '0'])::int + 1 FOR (parts #>> ARRAY[%(part)s, '1'])::int)
+FROM api_publishedlist
+WHERE tenant_id IS NOT DISTINCT FROM %(tenant)s::bigint AND name = %(name)s AND parts ? %(part)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A JSON array, gzipped; `etag` is the SHA-1 of its plain form."""
+
+    etag: str
+    packed: bytes
+    parts: Mapping[str, tuple[int, int]]
+
+    @property
+    def plain(self) -> bytes:
+        return zlib.decompress(self.packed, 31)
+
+
+class Draft(NamedTuple):
+    """The lists of a topic as (name, entries by id), and when the clock alone changes them."""
+
+    lists: Iterable[tuple[str, Iterable[tuple[str, bytes]]]]
+    changes_at: datetime | None
+
+
+Writer = Callable[[Tenant, datetime], Draft]
+
+
+def pack(entries: Iterable[tuple[str, bytes]]) -> Packed:
+    """An array of these entries, in their order."""
+    deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+    sha, crc, size, place = hashlib.sha1(b"[", usedforsecurity=False), zlib.crc32(b"["), 1, len(HEAD)
+    blocks, parts, separator, block = [HEAD], {}, b"", OPENING
+    for name, entry in entries:
+        chunk = deflate.compress(entry) + deflate.flush(zlib.Z_FULL_FLUSH)
+        text = separator + entry
+        sha.update(text)
+        crc, size, place = zlib.crc32(text, crc), size + len(text), place + len(block)
+        parts[name] = place, len(chunk)
+        blocks += block, chunk
+        place += len(chunk)
+        separator, block = b",", COMMA
+    sha.update(b"]")
+    blocks += [CLOSING] if parts else [OPENING, CLOSING]
+    blocks.append(struct.pack("<LL", zlib.crc32(b"]", crc), (size + 1) % 2**32))
+    return Packed(sha.hexdigest(), b"".join(blocks), parts)
+
+
+def array_of(chunk: bytes | None) -> Packed:
+    """An array of one entry as it lies in a list, or of none."""
+    entry = b"" if chunk is None else _inflate(chunk)
+    plain = b"[" + entry + b"]"
+    tail = struct.pack("<LL", zlib.crc32(plain), len(plain))
+    packed = HEAD + OPENING + (chunk or b"") + CLOSING + tail
+    return Packed(hashlib.sha1(plain, usedforsecurity=False).hexdigest(), packed, {})
+
+
+def _inflate(chunk: bytes) -> bytes:
+    return zlib.decompressobj(-15).decompress(chunk)
+
+
+def publish_due(writers: Mapping[str, Writer], *, now: datetime) -> int:
+    """Take note of what changed and write the lists that are due; how many publications were written.
+
+    Any number of these may run: each publication has one writer at a time, the others step over it.
+    """
+    _collect(now)
+    written, last = 0, 0
+    for _ in range(AT_ONCE):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(CLAIM, [now, last])
+            if (row := cursor.fetchone()) is None:
+                return written
+            last, tenant_id, topic = row
+            try:
+                with transaction.atomic():
+                    _write(last, writers[topic], tenant_id, now)
+            except Exception:
+                log.exception("publication_failed", tenant=tenant_id, topic=topic)
+                cursor.execute(PUT_OFF, [now + AFTER_FAILURE, last])
+        written += 1
+    return written
+
+
+def publish_first(topic: str, name: str, writer: Writer, tenant_id: Tenant, *, now: datetime) -> None:
+    """Write lists of which `name` is missing. Of many that ask at once one writes, the others wait."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(OPEN, [tenant_id, topic])
+        cursor.execute(LOCK, [tenant_id, topic])
+        number = cursor.fetchone()[0]
+        if read(name, tenant_id) is None:
+            _write(number, writer, tenant_id, now)
+
+
+def read(name: str, tenant_id: Tenant) -> Packed | None:
+    """A whole list, or None while there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ, [tenant_id, name])
+        row = cursor.fetchone()
+    return Packed(row[0], bytes(row[1]), {}) if row else None
+
+
+def read_part(name: str, tenant_id: Tenant, part: str) -> Packed:
+    """The array of one entry of a list; an empty one when the list has no such entry."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_PART, {"name": name, "tenant": tenant_id, "part": part})
+        row = cursor.fetchone()
+    return array_of(bytes(row[0]) if row else None)
+
+
+def _collect(now: datetime) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COLLECTOR])
+        if cursor.fetchone()[0]:
+            cursor.execute(COLLECT, {"now": now, "rest": REST_SECONDS})
+
+
+def _write(number: int, writer: Writer, tenant_id: Tenant, now: datetime) -> None:
+    draft = writer(tenant_id, now)
+    with connection.cursor() as cursor:
+        for name, entries in draft.lists:
+            made = pack(entries)
+            parts = orjson.dumps(made.parts).decode()
+            cursor.execute(STORE, [tenant_id, name, made.etag, made.packed, parts])
+        cursor.execute(DONE, [now, draft.changes_at, number])

@@ -1,0 +1,167 @@
+"""The door of the retail dialect: path, method, key, customer, rate; then the view; refusals as envelopes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+import structlog
+from django.conf import settings
+from django.core.signals import got_request_exception
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.models import Customer, Tenant
+from api.auth import NOTHING, Caller, Extra, address_of, find_caller, touch
+from api.limits import limiter
+from api.retail.errors import write_error
+from portal.errors import (
+    AccountBlocked,
+    AuthInvalid,
+    CustomerNotActive,
+    Internal,
+    MethodNotAllowed,
+    PortalError,
+    UnknownCustomer,
+    UnknownPath,
+    UpstreamUnavailable,
+    ValidationError,
+)
+from portal.pages import is_unavailable
+
+log = structlog.get_logger(__name__)
+
+View = Callable[..., HttpResponseBase]
+
+CUSTOMER_ID = re.compile(r"[a-zA-Z0-9]{1,80}", re.ASCII)
+BAD_IN_PATH = re.compile("[\0%\ufffd]")
+ACTIVATION_ID = re.compile(r"[0-9a-f]{24}")
+MAY_READ = {Customer.Status.ACTIVE, Customer.Status.PAUSED}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a route asks of its caller. `rate` names a figure of settings.RETAIL_RATES."""
+
+    method: str
+    scope: str
+    rate: str
+    extra: Extra = NOTHING
+    closed_by: str = "any"  # whose hold shuts it: "any", "account" (only the tenant's) or "none"
+    touches: bool = True  # notes the key's last use; polls do not
+
+
+def admit(
+    request: HttpRequest, gate: Gate, *, is_test: bool, customer_id: str | None, activation_id: str = ""
+) -> Caller:
+    """The caller, once the door's checks are passed: key, customer, rate, state (retail.md A1, their order).
+
+    `customer_id` None: the address names no customer.
+    """
+    now = timezone.now()
+    if request.method != gate.method:
+        raise MethodNotAllowed(f"Use {gate.method} here.", allowed=gate.method)
+    try:
+        caller = find_caller(
+            request,
+            extra=gate.extra,
+            is_test=is_test,
+            scope=gate.scope,
+            now=now,
+            customer=_if_shaped(CUSTOMER_ID, customer_id),
+            activation=_if_shaped(ACTIVATION_ID, activation_id),
+        )
+    except AuthInvalid:
+        limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
+        raise
+    limiter.spend(f"retail:{gate.rate}", _subject(caller, gate), limit=settings.RETAIL_RATES[gate.rate])
+    if customer_id is not None and caller.buyer is None:
+        raise UnknownCustomer()
+    refuse_on_hold(caller, closed_by=gate.closed_by)
+    if gate.touches:
+        touch(caller, now=now)
+    return caller
+
+
+def refuse_on_hold(caller: Caller, *, closed_by: str = "any") -> None:
+    """A suspended tenant and a disabled customer get no answers. Raises AccountBlocked, CustomerNotActive."""
+    if closed_by == "none":
+        return
+    if caller.tenant_status != Tenant.Status.ACTIVE:
+        raise AccountBlocked("This account is suspended. Please contact support.")
+    if closed_by == "any" and caller.buyer and caller.buyer.customer_status not in MAY_READ:
+        status = caller.buyer.customer_status
+        raise CustomerNotActive(f"This customer is {_in_words(status)}.", status=status)
+
+
+def refuse_bad_path(request: HttpRequest) -> None:
+    """B1, B2: a NUL or a byte that is not UTF-8 in the path (Django leaves such a byte percent-encoded)."""
+    if BAD_IN_PATH.search(request.path_info):
+        raise ValidationError({"path": "has a character that no id here can have."})
+
+
+def answer(request: HttpRequest, view: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """What `view` returns; refusals, and failures of ours, become the dialect's envelope."""
+    try:
+        refuse_bad_path(request)
+        return view()
+    except PortalError as error:
+        return write_error(error)
+    except Exception as error:
+        if is_unavailable(error):
+            log.warning("database_unavailable", exc_info=error)
+            return write_error(UpstreamUnavailable("The service is busy. Please try again in a moment."))
+        got_request_exception.send(sender=answer, request=request)
+        log.exception("request_failed")
+        return write_error(Internal())
+
+
+def retail(gate: Gate) -> Callable[[View], View]:
+    """Make a plain view of `view(request, caller, buyer)`; the address gives the ids."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(
+            request: HttpRequest, *, is_test: bool, customer_id: str | None = None, activation_id: str = ""
+        ) -> HttpResponseBase:
+            def run() -> HttpResponseBase:
+                caller = admit(
+                    request, gate, is_test=is_test, customer_id=customer_id, activation_id=activation_id
+                )
+                named = {"hex_id": activation_id} if activation_id else {}
+                return view(request, caller, caller.buyer, **named)
+
+            return answer(request, run)
+
+        return guarded
+
+    return decorate
+
+
+@csrf_exempt
+def unknown(request: HttpRequest) -> HttpResponseBase:
+    """404 for an address that nothing answers."""
+
+    def refuse() -> HttpResponse:
+        raise UnknownPath()
+
+    return answer(request, refuse)
+
+
+def _subject(caller: Caller, gate: Gate) -> str:
+    """Who spends the permit: the customer on /a/ addresses, else the key."""
+    by_customer = caller.buyer is not None and gate.scope != "manage"
+    return f"c{caller.buyer.customer_id}" if by_customer and caller.buyer else f"k{caller.key_id}"
+
+
+def _if_shaped(pattern: re.Pattern[str], given: str | None) -> str:
+    """An id that can exist, or "": nothing has that id, so it is looked for and not found like any other."""
+    return given if given and pattern.fullmatch(given) else ""
+
+
+def _in_words(status: str) -> str:
+    return "marked for deletion" if status == Customer.Status.MARKED_FOR_DELETION else status

@@ -1,0 +1,97 @@
+"""A1's body: what a customer may wish for (docs/protocols/retail.md 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import orjson
+from django.http import HttpRequest
+
+from activations.wish import Wish
+from api.input import Choice, Integer, Number, Text, json_object, read_fields
+from portal.errors import ValidationError
+
+BODY_BYTES = 4_096
+CENT = 10_000  # micro-USD
+HIGHEST_CUSTOMER_PRICE = 1_000_000  # cents
+
+# `+` between the parts, not `*`: 30 letters and one wrong character would otherwise be tried for minutes.
+SERVICE_ID = Text(
+    1, 30, re.compile(r"[A-Za-z0-9]+(?:[-_.]+[A-Za-z0-9]+)*"), "letters and digits, joined by - _ or ."
+)
+COUNTRY_ID = Text(
+    2, 9, re.compile(r"[A-Za-z0-9]+(?:[-_]+[A-Za-z0-9]+)*"), "letters and digits, joined by - or _"
+)
+TOKEN = re.compile(r"[0-9a-f]{24}")
+REQUEST_KEY = re.compile(r"[!-~]{1,255}")
+
+ORDER = {
+    "service_id": SERVICE_ID,
+    "country_id": COUNTRY_ID,
+    "max_price": Integer(1, 10_000, default=None),
+    "customer_billing_type": Choice(("fixed", "dynamic"), default="fixed"),
+    "customer_price": Integer(1, HIGHEST_CUSTOMER_PRICE, default=None),
+    "customer_markup": Integer(0, 10_000, default=None),
+    "quality_factor": Number(0, 100, default=50.0),
+    "order_id": Text(24, 24, TOKEN, "24 lowercase hexadecimal characters", default=None),
+    "orderId": Text(24, 24, TOKEN, "24 lowercase hexadecimal characters", default=None),
+}
+
+
+def read_order(request: HttpRequest) -> tuple[Wish, str | None, bytes]:
+    """The wish, the request key (None: the caller sent none) and the SHA-256 of what was asked."""
+    key = request_key(request)
+    body = json_object(request, limit=BODY_BYTES)
+    fields = read_fields(body, ORDER)
+    _check_billing(fields)
+    return _wish(fields), key, digest_of(body)
+
+
+def request_key(request: HttpRequest) -> str | None:
+    """The Idempotency-Key header. Raises ValidationError when it is there but no sane key."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is not None and not REQUEST_KEY.fullmatch(key):
+        raise ValidationError({"Idempotency-Key": "must be 1 to 255 visible ASCII characters."})
+    return key
+
+
+def digest_of(body: dict[str, Any]) -> bytes:
+    """SHA-256 of the body however it was spaced or ordered."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _check_billing(fields: dict[str, Any]) -> None:
+    """Exactly one of customer_price and customer_markup, and no fixed price in dynamic billing."""
+    has_price, has_markup = fields["customer_price"] is not None, fields["customer_markup"] is not None
+    if has_price and has_markup:
+        raise ValidationError({"customer_markup": "cannot go with customer_price; send one of them."})
+    if has_price and fields["customer_billing_type"] == "dynamic":
+        raise ValidationError({"customer_price": "cannot go with dynamic billing; send customer_markup."})
+    if not has_price and not has_markup:
+        wanted = "customer_markup" if fields["customer_billing_type"] == "dynamic" else "customer_price"
+        raise ValidationError({wanted: "is required: say what the customer pays."})
+    if has_markup and fields["max_price"] is not None:
+        highest = fields["max_price"] * (100 + fields["customer_markup"])
+        if highest > HIGHEST_CUSTOMER_PRICE * 100:
+            raise ValidationError({"customer_markup": "makes a price above 1000000 cents at this max_price."})
+    if fields["order_id"] and fields["orderId"] and fields["order_id"] != fields["orderId"]:
+        raise ValidationError({"orderId": "differs from order_id."})
+
+
+def _wish(fields: dict[str, Any]) -> Wish:
+    return Wish(
+        service_id=fields["service_id"],
+        country_id=fields["country_id"],
+        max_price_micros=_micros(fields["max_price"]),
+        billing_mode=fields["customer_billing_type"],
+        customer_price_micros=_micros(fields["customer_price"]),
+        markup_percent=fields["customer_markup"],
+        quality_factor=fields["quality_factor"],
+        token=fields["order_id"] or fields["orderId"],
+    )
+
+
+def _micros(cents: int | None) -> int | None:
+    return None if cents is None else cents * CENT

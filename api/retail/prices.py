@@ -1,0 +1,102 @@
+"""P1–P3: what numbers cost the tenant, in cents (docs/protocols/retail.md 7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.identity import Buyer
+from api.auth import Caller
+from api.input import query_fields, read_fields
+from api.publishing import publish_first, read_part
+from api.retail import wire
+from api.retail.entry import Gate, admit, answer, retail
+from api.retail.order import COUNTRY_ID, SERVICE_ID
+from api.retail.price_list import BY_COUNTRY, BY_SERVICE, write_prices
+from api.retail.published import Shown, gate_of, send, whole
+from billing.prices import load_rules
+from portal.errors import UnknownCountry, UnknownService
+from providers.pair_prices import Pair, price_of_pair, sellers_to
+
+SERVICE = {"service_id": replace(SERVICE_ID, default=None)}
+COUNTRY = {"country_id": replace(COUNTRY_ID, default=None)}
+KNOWN = """
+SELECT EXISTS (SELECT 1 FROM providers_service WHERE id = %s),
+    EXISTS (SELECT 1 FROM providers_country WHERE id = %s)
+"""
+PRICES = Shown("prices", write_prices, of_tenant=True)
+PAIR = Gate("GET", scope="read", rate="price", touches=False)
+
+
+@csrf_exempt
+def pair(request: HttpRequest, *, is_test: bool, service_id: str, country_id: str) -> HttpResponseBase:
+    """P1: one service in one country; zeros where nobody sells it now."""
+
+    def run() -> HttpResponse:
+        caller = admit(request, PAIR, is_test=is_test, customer_id=None)
+        require(service_id=service_id, country_id=country_id)
+        now = timezone.now()
+        found = price_of_pair(
+            sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
+            rules=load_rules(tenant_id=caller.tenant_id, now=now),
+            service_id=service_id,
+            country_id=country_id,
+        )
+        return wire.json_response(price_object(found))
+
+    return answer(request, run)
+
+
+def price_object(found: Pair | None) -> dict[str, Any]:
+    """Cents; `quality` is left out where nobody knows it."""
+    _, low, high, suggested, quality, count = found or ("", 0, 0, 0, 0.0, 0)
+    price = {"price": {"min": low, "max": high, "suggested": suggested}}
+    known = {} if quality is None else {"quality": {"avg": round(quality, 2)}}
+    return {**price, **known, "count": count}
+
+
+@retail(gate_of(PRICES, BY_COUNTRY, rate="prices_countries"))
+def by_country(request: HttpRequest, caller: Caller, buyer: Buyer | None) -> HttpResponse:
+    """P2: all prices by country, or those of one."""
+    wanted = query_fields(request, COUNTRY)["country_id"]
+    if wanted is None:
+        return whole(request, caller, PRICES, BY_COUNTRY)
+    require(country_id=wanted)
+    return part(request, caller, BY_COUNTRY, wanted)
+
+
+@retail(gate_of(PRICES, BY_SERVICE, rate="prices_services"))
+def by_service(request: HttpRequest, caller: Caller, buyer: Buyer | None) -> HttpResponse:
+    """P3: all prices by service, or those of one."""
+    wanted = query_fields(request, SERVICE)["service_id"]
+    if wanted is None:
+        return whole(request, caller, PRICES, BY_SERVICE)
+    require(service_id=wanted)
+    return part(request, caller, BY_SERVICE, wanted)
+
+
+def part(request: HttpRequest, caller: Caller, name: str, wanted: str) -> HttpResponse:
+    """One entry of the list, cut out of it."""
+    if caller.rest[0] is None:
+        publish_first(PRICES.topic, name, write_prices, caller.tenant_id, now=timezone.now())
+    return send(request, read_part(name, caller.tenant_id, wanted))
+
+
+def require(*, service_id: str | None = None, country_id: str | None = None) -> None:
+    """Ids that are well formed and known. Raises ValidationError, UnknownService, UnknownCountry."""
+    given = {"service_id": service_id, "country_id": country_id}
+    readers = {"service_id": SERVICE_ID, "country_id": COUNTRY_ID}
+    named = {name: text for name, text in given.items() if text is not None}
+    read_fields(named, {name: readers[name] for name in named})
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [service_id or "", country_id or ""])
+        has_service, has_country = cursor.fetchone()
+    if service_id is not None and not has_service:
+        raise UnknownService()
+    if country_id is not None and not has_country:
+        raise UnknownCountry()

@@ -1,0 +1,138 @@
+"""How a published list is asked for and sent: 304 by ETag, gzip as it is stored, plain for who wants that.
+
+An unchanged list costs the one SELECT that finds the caller: it brings the list's present ETag along. That
+SELECT is not saved by remembering keys in the process, because a revoked key must stop at the next request
+(T6); bodies are remembered by their ETag, which never means another body.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+
+from accounts.identity import Buyer
+from api.auth import Caller, Extra
+from api.publishing import Packed, Tenant, Writer, publish_first, read
+from api.retail.entry import Gate, retail
+
+KEPT_BYTES = 12_000_000  # of packed bodies in one worker
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A topic, who writes it, and whether each tenant has lists of its own."""
+
+    topic: str
+    writer: Writer
+    of_tenant: bool
+
+
+class Shelf:
+    """The packed bodies that were sent last, by ETag."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most, self._used, self._lock = most_bytes, 0, threading.Lock()
+        self._bodies: OrderedDict[str, Packed] = OrderedDict()
+
+    def get(self, etag: str) -> Packed | None:
+        with self._lock:
+            body = self._bodies.get(etag)
+            if body:
+                self._bodies.move_to_end(etag)
+            return body
+
+    def put(self, body: Packed) -> None:
+        with self._lock:
+            if body.etag not in self._bodies and len(body.packed) <= self._most:
+                self._bodies[body.etag] = body
+                self._used += len(body.packed)
+            while self._used > self._most:
+                self._used -= len(self._bodies.popitem(last=False)[1].packed)
+
+
+shelf = Shelf(KEPT_BYTES)
+
+
+def published(shown: Shown, name: str, *, rate: str) -> Callable[..., HttpResponseBase]:
+    """The view of a whole list."""
+
+    @retail(gate_of(shown, name, rate=rate))
+    def view(request: HttpRequest, caller: Caller, buyer: Buyer | None) -> HttpResponse:
+        return whole(request, caller, shown, name)
+
+    return view
+
+
+def gate_of(shown: Shown, name: str, *, rate: str) -> Gate:
+    """A gate whose SELECT brings the list's ETag."""
+    owner = "d.tenant_id = k.tenant_id" if shown.of_tenant else "d.tenant_id IS NULL"
+    joins = f"LEFT JOIN api_publishedlist d ON {owner} AND d.name = '{name}'"
+    return Gate("GET", scope="read", rate=rate, extra=Extra("d.etag", joins), touches=False)
+
+
+def whole(request: HttpRequest, caller: Caller, shown: Shown, name: str) -> HttpResponse:
+    """The list, or that the caller has it already. Who asks first of all waits until it is written."""
+    etag = caller.rest[0]
+    if etag is not None and is_known(request, etag):
+        return headed(HttpResponse(status=304), etag)
+    owner = caller.tenant_id if shown.of_tenant else None
+    body = shelf.get(etag) if etag is not None else None
+    return send(request, body or _fetch(shown, name, owner))
+
+
+def _fetch(shown: Shown, name: str, owner: Tenant) -> Packed:
+    body = read(name, owner)
+    if body is None:
+        publish_first(shown.topic, name, shown.writer, owner, now=timezone.now())
+        body = read(name, owner)
+    assert body is not None
+    shelf.put(body)
+    return body
+
+
+def send(request: HttpRequest, body: Packed) -> HttpResponse:
+    """The body, packed if the caller takes that; 304 if he names its ETag."""
+    if is_known(request, body.etag):
+        return headed(HttpResponse(status=304), body.etag)
+    if takes_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
+        response = HttpResponse(body.packed, content_type=JSON)
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response = HttpResponse(body.plain, content_type=JSON)
+    return headed(response, body.etag)
+
+
+def headed(response: HttpResponse, etag: str) -> HttpResponse:
+    """Both forms of the ETag; only the caller may keep the answer, and he asks before he uses it again."""
+    response.headers["X-ETag"] = etag
+    response.headers["ETag"] = f'"{etag}"'
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Accept-Encoding, X-Api-Key"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.status_code == 304:
+        del response.headers["Content-Type"]
+    return response
+
+
+def is_known(request: HttpRequest, etag: str) -> bool:
+    """Whether If-None-Match names this ETag: bare, quoted, weak, one of several, or a star."""
+    given = request.META.get("HTTP_IF_NONE_MATCH", "")
+    if etag not in given and given.strip() != "*":
+        return False
+    named = [each.strip().removeprefix("W/").strip('"') for each in given.split(",")]
+    return etag in named or named == ["*"]
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether Accept-Encoding allows gzip."""
+    for each in accepted.lower().split(","):
+        name, _, weight = each.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

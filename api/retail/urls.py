@@ -1,0 +1,74 @@
+"""Addresses of the retail dialect, relative to /api/v1/ and to /test/api/v1/ (docs/protocols/retail.md 4)."""
+
+from django.urls import URLPattern, path
+
+from api.retail import catalogue, management, prices, reports, views
+from api.retail.entry import View
+
+M = "retail/m/"
+A = "retail/a/customer/<str:customer_id>"
+
+
+def listed(view: View, *addresses: str) -> list[URLPattern]:
+    """A view under its own address and its aliases (RT-3)."""
+    return [path(address, view) for address in addresses]
+
+
+urlpatterns = [
+    # What is asked most often stands first: addresses are tried in this order. History goes before the ids.
+    path(f"{A}/activation/history", management.History.as_view()),
+    path(f"{A}/activation/reports", reports.Reports.as_view()),
+    path(f"{A}/activation/<str:activation_id>", views.poll),
+    path(f"{A}/activation", views.order),
+    path(f"{A}/activation/<str:activation_id>/retry", views.retry),
+    path(f"{A}/activation/<str:activation_id>/cancel", views.cancel),
+    path(f"{A}/activation/<str:activation_id>/finalize", views.finalize),
+    path(f"{A}/activation/<str:activation_id>/report", reports.OneReport.as_view()),
+    path(f"{A}/activation/<str:activation_id>/report/reasons", reports.Reasons.as_view()),
+    path(f"{A}/activations", views.actives),
+    path(f"{A}/balance", views.balance),
+    path(f"{A}/transactions", management.Transactions.as_view()),
+    path(A, management.Flags.as_view()),
+    path("retail/a/<str:customer_id>/activation", views.order),  # RT-1
+    path("user/balance", views.account_balance),
+    path(f"{M}customer", management.NewCustomer.as_view()),
+    path(f"{M}customer/<str:customer_id>", management.ChangeCustomer.as_view()),
+    path(f"{M}customer/<str:customer_id>/transaction", management.NewTransaction.as_view()),
+    path(f"{M}customers", management.Customers.as_view()),
+    path(f"{M}customers/activation/history", management.AllHistory.as_view()),
+    path(f"{M}customers/transactions", management.AllTransactions.as_view()),
+    *listed(
+        catalogue.countries,
+        "countries",
+        "activation/countries",
+        "retail/countries",
+        "retail/m/countries",
+        "retail/a/activation/countries",
+    ),
+    *listed(
+        catalogue.services,
+        "retail/services",
+        "activation/services",
+        "services",
+        "retail/m/services",
+        "retail/a/activation/services",
+    ),
+    *listed(
+        catalogue.popular,
+        "retail/a/activation/services/popular",
+        "activation/services/popular",
+        "retail/services/popular",
+    ),
+    *listed(
+        prices.pair,
+        "activation/prices/services/<str:service_id>/countries/<str:country_id>",
+        "retail/m/prices/services/<str:service_id>/countries/<str:country_id>",
+    ),
+    *listed(
+        prices.by_country,
+        "retail/m/prices/countries",
+        "activation/prices/countries",
+        "retial/m/prices/countries",  # as the contract's own sample spells it
+    ),
+    *listed(prices.by_service, "activation/prices/services", "retail/m/prices/services"),
+]

@@ -1,0 +1,149 @@
+"""What webhooks say in the retail dialect: event types and their `data` (docs/protocols/retail.md 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from activations.queries import ActivationRow, channels_of, row_by_id
+from api.retail import wire
+from billing.money import cents_down
+from billing.queries import balance_of, balance_of_tenant
+from providers.codes import code_of
+from webhooks.models import Event
+from webhooks.payloads import Dialect, Names
+
+RECEIVED = "customer.activation.updated"
+RECEIVED_BY_TENANT = "activation.updated"
+RECEIVED_HANDLER = "alternative.activation.updated"
+REPORT = "customer.activation_report.updated"
+REPORT_SHORT = "activation_report.updated"
+CLOSED = "customer.activation.closed"
+LOW_CUSTOMER, LOW_ACCOUNT = "customer.low_balance", "account.low_balance"
+CUSTOMER = "customer.updated"
+
+TYPES = {
+    RECEIVED: "A message came for a number.",
+    RECEIVED_HANDLER: "A message came for a number that was ordered through the handler API.",
+    RECEIVED_BY_TENANT: "A message came for a number that belongs to no customer.",
+    REPORT: "The state of a report changed.",
+    REPORT_SHORT: "The same under the name that some clients expect.",
+    LOW_CUSTOMER: "A customer's available balance fell below its threshold.",
+    LOW_ACCOUNT: "The reseller's available balance fell below its threshold.",
+    CUSTOMER: "The status of a customer changed.",
+    CLOSED: "A number was cancelled, expired, finished or refunded.",
+}
+OPTIONAL = frozenset({REPORT_SHORT, CLOSED})
+TENANT_ONLY = frozenset({LOW_ACCOUNT, RECEIVED_BY_TENANT})
+
+# Canonical event → names, the same for tenant and customer; what depends on the order is in `names`.
+EVERYBODYS: dict[str, tuple[str, ...]] = {
+    "report.updated": (REPORT, REPORT_SHORT),
+    "customer.updated": (CUSTOMER,),
+    "activation.canceled": (CLOSED,),
+    "activation.expired": (CLOSED,),
+    "activation.finalized": (CLOSED,),
+    "activation.refunded": (CLOSED,),
+}
+
+
+def names(events: Sequence[Event]) -> dict[int, Names]:
+    """What each event is called; events that have no name here are told to nobody."""
+    orders = [
+        event.order_id for event in events if event.type == "activation.sms_received" and event.order_id
+    ]
+    channels = {str(order): channel for order, channel in channels_of(orders).items()} if orders else {}
+    return {event.pk: _names_of(event, channels.get(str(event.order_id), "")) for event in events}
+
+
+def _names_of(event: Event, channel: str) -> Names:
+    if event.type == "activation.sms_received":
+        if event.customer_id is None:
+            return Names(tenant=(RECEIVED_BY_TENANT,))
+        return Names((RECEIVED,), (RECEIVED_HANDLER if channel == "handler" else RECEIVED,))  # F18
+    if event.type == "wallet.low_balance":
+        name = (LOW_ACCOUNT if event.customer_id is None else LOW_CUSTOMER,)
+        return Names(name, name)
+    shared = EVERYBODYS.get(event.type, ())
+    return Names(shared, shared)
+
+
+def build(event: Event, type_: str, is_customer: bool) -> dict[str, Any] | None:
+    """The `data` from the rows as they are now; None when the order or customer is gone."""
+    if type_ == LOW_ACCOUNT:
+        return {"balance": cents_down(balance_of_tenant(event.tenant).available_micros)}
+    if type_ in (LOW_CUSTOMER, CUSTOMER):
+        return _about_customer(event, type_)
+    row = row_by_id(tenant_id=event.tenant_id, activation_id=event.order_id) if event.order_id else None
+    if row is None:
+        return None
+    if type_ == RECEIVED_HANDLER:
+        return _handler_form(row)
+    data = wire.activation(row, event.customer.external_id if event.customer else "")
+    if type_ == RECEIVED_BY_TENANT:
+        del data["customer_id"], data["customer_price"]
+    return _for_customer(data) if is_customer else data
+
+
+def _for_customer(data: dict[str, Any]) -> dict[str, Any]:
+    """What the reseller pays is not for his customers: their `price` is their own."""
+    return {**data, "price": data["customer_price"]} if "customer_price" in data else data
+
+
+def _about_customer(event: Event, type_: str) -> dict[str, Any] | None:
+    customer = event.customer
+    if customer is None:
+        return None
+    if type_ == CUSTOMER:
+        return wire.customer(customer)
+    return {
+        "customer_id": customer.external_id,
+        "balance": cents_down(balance_of(customer).available_micros),
+    }
+
+
+def _handler_form(row: ActivationRow) -> dict[str, Any]:
+    return {
+        "activation_id": row.num_id,
+        "phone": row.phone,
+        "service": code_of("handler", "service", row.service_id),
+        "country": code_of("handler", "country", row.country_id),
+        "status": "STATUS_OK",
+        "code": row.sms_code,
+        "text": row.sms_text,
+    }
+
+
+def sample(type_: str, is_customer: bool) -> dict[str, Any]:
+    """Invented data in the shape of the type."""
+    match type_:
+        case "account.low_balance":
+            return {"balance": 2301}
+        case "customer.low_balance":
+            return {"customer_id": "shop7user42", "balance": 90}
+        case "customer.updated":
+            return {"customer_id": "shop7user42", "balance": 500, "status": "paused",
+                    "created_at": 1767225600, "updated_at": 1767229200}  # fmt: skip
+        case "alternative.activation.updated":
+            return {"activation_id": 100042, "phone": "14155552671", "service": "nf", "country": "12",
+                    "status": "STATUS_OK", "code": "482913", "text": "Your code is 482913"}  # fmt: skip
+    data = {
+        "activation_id": "0123456789abcdef01234567", "customer_id": "shop7user42", "customer_price": 30,
+        "price": 25, "phone": "14155552671", "country_id": "us", "service_id": "netflix",
+        "sms_status": "smsReceived", "activation_status": "active", "billing_status": "billed",
+        "report_status": None, "sms_code": "482913", "sms_text": "Your code is 482913",
+        "expire_at": 1767226800, "updated_at": 1767225660, "created_at": 1767225600, "is_retriable": True,
+        "cancelable_after": 1767225720, "formatted": "+1 415-555-2671",
+    }  # fmt: skip
+    if type_ == CLOSED:
+        data["activation_status"] = "finalized"
+    elif type_ in (REPORT, REPORT_SHORT):
+        data["report_status"], data["billing_status"] = "approved", "refunded"
+    elif type_ == RECEIVED_BY_TENANT:
+        del data["customer_id"], data["customer_price"]
+    return _for_customer(data) if is_customer else data
+
+
+DIALECT = Dialect(
+    types=TYPES, optional=OPTIONAL, tenant_only=TENANT_ONLY, names=names, build=build, sample=sample
+)

@@ -1,0 +1,45 @@
+"""The short way for programs: APIs and callbacks are answered before sessions, cookies and CSRF.
+
+They authenticate by key or signature alone and must not look at cookies (B10); a poll also has no time
+for what it does not use (docs/performance.md, decision 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import resolve
+
+from accounts.hosts import host_of, is_key_path
+from portal import pages
+
+log = structlog.get_logger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class MachineMiddleware:
+    """Calls the view of a machine's address itself; everything else goes on through the pages' middleware."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not is_key_path(request.path_info):
+            return self.get_response(request)
+        host_of(request)  # a forged Host is refused before anything is looked up
+        match = request.resolver_match = resolve(request.path_info)
+        try:
+            response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+            if callable(render := getattr(response, "render", None)):
+                response = render()
+        except Exception as error:
+            if not pages.is_unavailable(error):
+                raise
+            log.warning("database_unavailable", exc_info=error)
+            response = pages.unavailable(request)
+        if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
+            response["Content-Length"] = str(len(response.content))  # or the server sends it in chunks
+        return response

@@ -1,0 +1,89 @@
+"""What every request passes before a room sees it: an id, the probes, failures, the content policy."""
+
+import re
+import time
+from collections.abc import Callable
+from secrets import token_hex
+
+import structlog
+from csp.middleware import CSPMiddleware
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from portal import health, metrics, pages
+
+log = structlog.get_logger(__name__)
+
+GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SLOW_SECONDS = 1.0
+# The admin theme's scripts build functions and styles in the browser; only its pages may.
+ADMIN_POLICY = {"script-src": ["'self'", "'unsafe-eval'"], "style-src": ["'self'", "'unsafe-inline'"]}
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RequestIdMiddleware:
+    """Gives each request an id (the caller's, if well-formed), in every log line and in the answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if GOOD_ID.fullmatch(given) else token_hex(16)
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        response = self.get_response(request)
+        seconds = time.perf_counter() - started
+        response["X-Request-Id"] = request_id
+        metrics.count_request(request, response, seconds)
+        if response.status_code >= 500 or seconds > SLOW_SECONDS or settings.LOG_REQUESTS:
+            log.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                milliseconds=round(seconds * 1000),
+            )
+        return response
+
+
+class ProbeMiddleware:
+    """Answers /healthz, /readyz and /metrics on any host name, before tenants, sessions and cookies."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = PROBES.get(request.path_info)
+        return probe(request) if probe else self.get_response(request)
+
+
+PROBES = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": metrics.show}
+
+
+class UnavailableMiddleware:
+    """Turns a database that is away, full or out of connections into 503 with Retry-After (O5, O8)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not pages.is_unavailable(error):
+            return None  # handler500 answers
+        log.warning("database_unavailable", exc_info=error)
+        return pages.unavailable(request)
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """The Content-Security-Policy of settings, eased for the admin."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path_info.startswith("/admin/"):
+            response._csp_update = ADMIN_POLICY  # type: ignore[attr-defined]
+        return super().process_response(request, response)

@@ -1,0 +1,13 @@
+"""The portal as a WSGI application: pages and API."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+application = get_wsgi_application()
+
+from portal.signals import lighten_requests  # noqa: E402  Django must be set up first
+
+lighten_requests()

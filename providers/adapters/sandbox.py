@@ -1,0 +1,286 @@
+"""Upstreams speaking the sandbox's protocol: JSON, one key per account, refusals as `{"error": word}`.
+
+Contract: docs/protocols/sandbox.md. Its service and country codes are the canonical ids.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from providers.contract import (
+    Adapter,
+    BadCredentials,
+    Banned,
+    Call,
+    Callback,
+    Can,
+    CatalogueItem,
+    Lease,
+    ListedLease,
+    ListedOffer,
+    OutcomeUnknown,
+    OutOfFunds,
+    OutOfStock,
+    PriceTooLow,
+    ProviderError,
+    Reader,
+    Refused,
+    Reply,
+    Sms,
+    Status,
+    T,
+    Throttled,
+    TooEarly,
+    UnknownToUpstream,
+    UpstreamState,
+    WrongState,
+)
+
+REFUSALS: Mapping[str, type[Refused]] = {
+    "out_of_stock": OutOfStock,
+    "price_too_low": PriceTooLow,
+    "unknown_service": UnknownToUpstream,
+    "unknown_order": UnknownToUpstream,
+    "wrong_state": WrongState,
+    "too_early": TooEarly,
+    "no_balance": OutOfFunds,
+    "bad_key": BadCredentials,
+    "banned": Banned,
+    "throttled": Throttled,
+}
+STATES = {
+    state.value: state for state in UpstreamState if state not in (UpstreamState.GONE, UpstreamState.UNKNOWN)
+}
+WAITING_TEXT = '{"s":"waiting"}'
+WAITING = Status(UpstreamState.WAITING)
+NO_NEWS = Status(UpstreamState.UNKNOWN)
+LONG_LIST_BYTES = 16_777_216
+CALLBACK_SECONDS = 300
+
+
+class Sandbox(Adapter):
+    protocol, label = "sandbox", "Sandbox (numbers that nobody owns)"
+    can = frozenset(
+        {
+            Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.CALLBACK, Can.CATALOGUE, Can.PRICES,
+            Can.BALANCE, Can.OWN_REFERENCE, Can.REPORT,
+        }
+    )  # fmt: skip
+
+    def order(
+        self, *, service: str, country: str, operator: str, offer_ref: str, ceiling_micros: int, our_ref: str
+    ) -> Call[Lease]:
+        wish = {
+            "service": service,
+            "country": country,
+            "operator": operator,
+            "offer": offer_ref,
+            "max_price": ceiling_micros,
+            "ref": our_ref,
+        }
+        if self.account.callback_url:
+            wish["callback_url"] = self.account.callback_url
+        return self._write("/v1/orders", read_lease, wish)
+
+    def status(self, *, upstream_ref: str) -> Call[Status]:
+        return self._read(f"/v1/orders/{upstream_ref}", read_status)
+
+    def list_active(self) -> Call[Sequence[ListedLease]]:
+        return self._read("/v1/orders", read_list, max_bytes=LONG_LIST_BYTES)
+
+    def cancel(self, *, upstream_ref: str) -> Call[None]:
+        return self._write(f"/v1/orders/{upstream_ref}/cancel", read_done)
+
+    def retry(self, *, upstream_ref: str) -> Call[None]:
+        return self._write(f"/v1/orders/{upstream_ref}/retry", read_done)
+
+    def finish(self, *, upstream_ref: str) -> Call[None]:
+        return self._write(f"/v1/orders/{upstream_ref}/finish", read_done)
+
+    def report(self, *, upstream_ref: str, reason_id: int, message: str) -> Call[None]:
+        complaint = {"reason": reason_id, "message": message}
+        return self._write(f"/v1/orders/{upstream_ref}/report", read_done, complaint)
+
+    def catalogue(self) -> Sequence[Call[Sequence[CatalogueItem]]]:
+        return [self._read("/v1/catalogue", read_catalogue, max_bytes=LONG_LIST_BYTES)]
+
+    def prices(self) -> Sequence[Call[Sequence[ListedOffer]]]:
+        return [self._read("/v1/prices", read_prices, max_bytes=LONG_LIST_BYTES)]
+
+    def balance(self) -> Call[int]:
+        return self._read("/v1/balance", read_balance)
+
+    def read_callback(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> Callback:
+        given = {name.lower(): value for name, value in headers.items()}
+        message_id, timestamp = given.get("x-sandbox-id", ""), given.get("x-sandbox-timestamp", "")
+        signed = f"{message_id}.{timestamp}.".encode() + body
+        wanted = hmac.digest(self.account.secret.encode(), signed, "sha256").hex()
+        if not hmac.compare_digest(given.get("x-sandbox-signature", "").encode(), wanted.encode()):
+            raise Refused("bad signature")
+        if not timestamp.isdecimal() or abs(now.timestamp() - int(timestamp[:15])) > CALLBACK_SECONDS:
+            raise Refused("too old")
+        content = _object(body)
+        return Callback(str(content["id"]), is_proof=True, status=_status(content))
+
+    def _read(self, path: str, read: Reader[T], *, max_bytes: int = 65_536) -> Call[T]:
+        return Call(
+            "GET",
+            self.account.base_url + path,
+            {},
+            read,
+            headers={"X-Api-Key": self.account.secret},
+            timeout_seconds=self.account.timeout_seconds,
+            max_bytes=max_bytes,
+        )
+
+    def _write(self, path: str, read: Reader[T], content: object | None = None) -> Call[T]:
+        return Call(
+            "POST",
+            self.account.base_url + path,
+            {},
+            read,
+            headers={"X-Api-Key": self.account.secret},
+            json=content,
+            timeout_seconds=self.account.timeout_seconds,
+            is_read=False,
+        )
+
+
+def read_lease(reply: Reply) -> Lease:
+    content = _content(reply)
+    if not content["id"].isdecimal() or not content["phone"].isdecimal():
+        raise OutcomeUnknown("an order was answered without an id or phone")
+    return Lease(
+        upstream_ref=content["id"],
+        phone=content["phone"],
+        cost_micros=_micros(content["price"]),
+        expire_at=_time(content["expires"]),
+        cancelable_after=_time(content["cancelable"]),
+        is_retriable=True,
+        operator=content["operator"],
+    )
+
+
+def read_status(reply: Reply) -> Status:
+    if reply.text == WAITING_TEXT:
+        return WAITING
+    return _status(_content(reply))
+
+
+def read_list(reply: Reply) -> Sequence[ListedLease]:
+    content = _content(reply)
+    return [
+        ListedLease(
+            upstream_ref=upstream_ref,
+            phone=phone,
+            state=STATES.get(state, UpstreamState.UNKNOWN),
+            our_ref=our_ref,
+            service=service,
+            country=country,
+            cost_micros=price,
+            created_at=_time(at),
+            messages=[_sms(line) for line in messages] if messages else (),
+        )
+        for upstream_ref, our_ref, phone, state, service, country, price, at, messages in content["rows"]
+    ]
+
+
+def read_done(reply: Reply) -> None:
+    if _content(reply).get("ok") is not True:
+        raise OutcomeUnknown("an action was answered without its ok")
+
+
+def read_balance(reply: Reply) -> int:
+    return _micros(_content(reply)["balance"])
+
+
+def read_catalogue(reply: Reply) -> Sequence[CatalogueItem]:
+    content = _content(reply)
+    return [
+        *(CatalogueItem("service", code, name) for code, name in content["services"]),
+        *(CatalogueItem("country", code, name) for code, name in content["countries"]),
+    ]
+
+
+def read_prices(reply: Reply) -> Sequence[ListedOffer]:
+    return [
+        ListedOffer(
+            service=service,
+            country=country,
+            cost_micros=_micros(price),
+            count=count,
+            operator=operator,
+            upstream_ref=offer,
+            quality=quality,
+        )
+        for service, country, operator, offer, price, count, quality in _content(reply)["rows"]
+    ]
+
+
+def _content(reply: Reply) -> dict[str, Any]:
+    """The object of an answer. Raises the refusal that it names, or OutcomeUnknown for anything unknown."""
+    content = _object(reply.text)
+    if "error" in content:
+        raise _refusal(content)
+    if reply.status != 200:
+        raise OutcomeUnknown(f"HTTP {reply.status}")
+    return content
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        content = orjson.loads(text)
+    except ValueError:
+        raise OutcomeUnknown("the answer is not JSON") from None
+    if not isinstance(content, dict):
+        raise OutcomeUnknown("the answer is not an object")
+    return content
+
+
+def _refusal(content: Mapping[str, Any]) -> ProviderError:
+    word = str(content["error"])
+    match REFUSALS.get(word):
+        case None:
+            return OutcomeUnknown(f"unknown word {word:.40}")
+        case kind if kind is PriceTooLow:
+            return PriceTooLow(word, suggested_micros=content.get("suggested"))
+        case kind if kind is TooEarly:
+            return TooEarly(word, at=_time(content["at"]) if "at" in content else None)
+        case kind if kind is Banned or kind is Throttled:
+            return kind(word, until=_time(content["until"]) if "until" in content else None)
+        case kind:
+            return kind(word)
+
+
+def _status(content: Mapping[str, Any]) -> Status:
+    state = STATES.get(content.get("s", ""))
+    if state is None:
+        return NO_NEWS
+    return Status(state, [_sms(line) for line in content.get("m", ())], content.get("p"))
+
+
+def _sms(line: Mapping[str, Any]) -> Sms:
+    return Sms(
+        text=str(line["t"]),
+        upstream_ref=line["i"],
+        sender=line["f"],
+        code=line["c"],
+        kind=line["k"],
+        received_at=_time(line["at"]),
+    )
+
+
+def _micros(value: object) -> int:
+    """Whole micro-USD, never a float or a bool."""
+    if type(value) is not int:
+        raise OutcomeUnknown("an amount is not a whole number")
+    return value
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

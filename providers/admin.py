@@ -1,0 +1,244 @@
+"""Admin of the catalogue, providers, their health, offers and code maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+
+from portal.admin import (
+    MANAGERS,
+    OPERATOR,
+    OPERATORS,
+    OWNERS,
+    OwnRelated,
+    ReadOnlyAdmin,
+    ScopedAdmin,
+    money,
+    role_of,
+)
+from portal.encryption import SecretUnreadable
+from providers.models import CatalogueChange, CodeMap, Country, Offer, Provider, ProviderHealth, Service
+from providers.registry import ADAPTERS
+
+HEALTH_COLORS = {
+    "ok": "success",
+    "degraded": "warning",
+    "out_of_funds": "danger",
+    "bad_credentials": "danger",
+    "banned": "danger",
+}
+
+
+class UnnamedProviders:
+    """Members see the shared pool's providers by number only: whose accounts they are is the operator's
+    secret.
+    """
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return _unnamed(request, super().get_list_display(request))  # type: ignore[misc]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return _unnamed(request, super().get_fields(request, obj))  # type: ignore[misc]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return _unnamed(request, super().get_readonly_fields(request, obj))  # type: ignore[misc]
+
+    @display(description="provider")
+    def provider_no(self, row: Any) -> str:
+        return f"no. {row.provider.public_no}" if row.provider else "–"
+
+
+def _unnamed(request: HttpRequest, names: Any) -> list[str]:
+    is_operator = role_of(request) == OPERATOR
+    return [name if is_operator or name != "provider" else "provider_no" for name in names]
+
+
+@admin.register(Service)
+class ServiceAdmin(ScopedAdmin):
+    tenant_path = None
+    changeable_by = addable_by = OPERATORS
+    list_display = ["name", "id", "popular_rank", "prohibited", "is_other"]
+    list_filter = ["prohibited", "is_other"]
+    search_fields = ["id", "name"]
+    ordering = ["name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("id",) if obj else ()
+
+
+@admin.register(Country)
+class CountryAdmin(ScopedAdmin):
+    tenant_path = None
+    changeable_by = addable_by = OPERATORS
+    list_display = ["name", "id", "iso2", "is_virtual"]
+    list_filter = ["is_virtual"]
+    search_fields = ["id", "name", "iso2"]
+    ordering = ["name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("id",) if obj else ()
+
+
+@admin.register(CodeMap)
+class CodeMapAdmin(ScopedAdmin):
+    """How upstreams and dialects spell services, countries and operators."""
+
+    tenant_path = None
+    visible_to = changeable_by = addable_by = deletable_by = OPERATORS
+    list_display = ["code", "scheme", "kind", "canonical_id", "source"]
+    list_filter = ["scheme", ("kind", ChoicesDropdownFilter), ("source", ChoicesDropdownFilter)]
+    search_fields = ["=code", "=canonical_id"]
+    search_help_text = "A whole code or canonical id."
+    ordering = ["scheme", "kind", "code"]
+
+
+class ProviderForm(forms.ModelForm):
+    """The secret is written here and never shown; leaving it empty keeps the stored one."""
+
+    new_secret = forms.CharField(
+        required=False,
+        label="API key at the provider",
+        widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
+        help_text="Stored encrypted and never shown. Leave empty to keep the present one.",
+    )
+
+    class Meta:
+        model = Provider
+        fields: list[str] = []
+        widgets = {"protocol": UnfoldAdminSelectWidget}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "protocol" in self.fields:
+            self.fields["protocol"] = forms.ChoiceField(
+                choices=[(name, kind.label) for name, kind in sorted(ADAPTERS.items())],
+                widget=UnfoldAdminSelectWidget,
+            )
+
+    def save(self, commit: bool = True) -> Any:
+        if secret := self.cleaned_data.get("new_secret"):
+            self.instance.secret = secret
+        return super().save(commit)
+
+
+@admin.register(Provider)
+class ProviderAdmin(ScopedAdmin):
+    """Accounts at upstreams. Members see their own and may change its key and whether it sells; addresses are
+    typed by the operator alone, for the portal connects to them.
+    """
+
+    form = ProviderForm
+    visible_to = MANAGERS
+    changeable_by = OWNERS
+    addable_by = OPERATORS
+    list_display = [
+        "display_name",
+        "public_no",
+        "protocol",
+        "tenant",
+        "is_enabled",
+        "show_health",
+        "priority",
+    ]
+    list_filter = ["protocol", "is_enabled", ("tenant", OwnRelated)]
+    search_fields = ["display_name", "=public_no"]
+    ordering = ["priority", "public_no"]
+    list_select_related = ["tenant", "health"]
+    readonly_fields = ["secret_state", "show_health", "callback_path", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["display_name", "public_no", "protocol", "base_url", "tenant", "options"]}),
+        ("Account", {"fields": ["new_secret", "secret_state", "callback_path", "show_health"]}),
+        ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority"]}),
+        ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
+                              "check_seconds", "created_at"]}),
+    ]  # fmt: skip
+    actions = ["resume"]
+    OPERATORS_ONLY = ("public_no", "protocol", "base_url", "tenant", "options", "serves_live", "serves_test",
+                      "cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
+                      "check_seconds")  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fixed = tuple(self.readonly_fields)
+        return fixed if role_of(request) == OPERATOR else (*fixed, *self.OPERATORS_ONLY)
+
+    @display(description="health", label=HEALTH_COLORS)
+    def show_health(self, provider: Provider) -> str:
+        health = getattr(provider, "health", None)
+        return health.state if health else "ok"
+
+    @display(description="stored key")
+    def secret_state(self, provider: Provider) -> str:
+        try:
+            return "stored" if provider.secret else "none"
+        except SecretUnreadable:
+            return "cannot be read with the configured encryption keys: enter it again"
+
+    @display(description="callback address")
+    def callback_path(self, provider: Provider) -> str:
+        return f"/callbacks/{provider.callback_token}/" if provider.pk else "–"
+
+    @admin.action(description="Resume: forget blocks and failures", permissions=["change"])
+    def resume(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
+        ok = {"state": ProviderHealth.State.OK, "reason": "", "failures": 0, "blocked_until": None}
+        blocked = ProviderHealth.objects.filter(provider__in=providers.values("pk"))
+        count = blocked.update(**ok, updated_at=timezone.now())
+        messages.success(request, f"Providers that are asked again: {count}.")
+
+    def save_model(self, request: HttpRequest, provider: Provider, form: Any, change: bool) -> None:
+        super().save_model(request, provider, form, change)
+        ProviderHealth.objects.get_or_create(provider=provider)
+
+
+@admin.register(ProviderHealth)
+class ProviderHealthAdmin(ReadOnlyAdmin):
+    """What stops providers from being asked; the provider's page resumes them."""
+
+    tenant_path = "provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["provider", "show_state", "reason", "failures", "blocked_until", "updated_at"]
+    list_filter = [("state", ChoicesDropdownFilter)]
+    search_fields = ["provider__display_name", "=provider__public_no"]
+    ordering = ["-updated_at"]
+    list_select_related = ["provider"]
+
+    @display(description="state", label=HEALTH_COLORS)
+    def show_state(self, health: ProviderHealth) -> str:
+        return health.state
+
+
+@admin.register(Offer)
+class OfferAdmin(ReadOnlyAdmin):
+    """What providers sell. Cost is the platform's secret, so members see only their own providers' offers."""
+
+    tenant_path = "provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["service", "country", "operator", "provider", "cost", "count", "quality", "fetched_at"]
+    list_filter = [("provider", OwnRelated), ("kind", ChoicesDropdownFilter)]
+    search_fields = ["=service__id", "=country__id", "=upstream_ref"]
+    search_help_text = "A service's or country's id, or the upstream's own reference."
+    ordering = ["-id"]
+    list_select_related = ["service", "country", "provider"]
+    exclude = ["cost_micros"]
+    readonly_fields = ["cost"]
+    cost = money("cost_micros")
+
+
+@admin.register(CatalogueChange)
+class CatalogueChangeAdmin(ReadOnlyAdmin):
+    """What price lists wait for; the sweep that writes them removes it."""
+
+    visible_to = MANAGERS
+    list_display = ["id", "topic", "tenant"]
+    list_filter = [("topic", ChoicesDropdownFilter), ("tenant", OwnRelated)]
+    search_fields = ["=topic", "=tenant__slug"]
+    search_help_text = "A topic or a reseller's short name."
+    ordering = ["-id"]
+    list_select_related = ["tenant"]

@@ -1,0 +1,73 @@
+"""From an upstream's codes to canonical ids, and learning them by name (docs/protocols/README.md, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from providers.contract import CatalogueItem
+from providers.models import CodeMap, Country, Provider, Service
+
+Codes = Mapping[str, str]
+
+
+def scheme_of(provider: Provider) -> str:
+    """The scheme of codes that hold for one account only."""
+    return f"provider:{provider.public_no}"
+
+
+def known_codes(provider: Provider) -> tuple[Codes, Codes]:
+    """Upstream code → canonical id, for services and for countries; the account's own codes come first."""
+    own = scheme_of(provider)
+    lines = CodeMap.objects.filter(scheme__in=[own, provider.protocol]).values_list(
+        "scheme", "kind", "code", "canonical_id"
+    )
+    maps: dict[str, dict[str, str]] = {"service": {}, "country": {}, "operator": {}}
+    for _scheme, kind, code, canonical_id in sorted(lines, key=lambda line: line[0] == own):
+        maps[kind][code] = canonical_id
+    return maps["service"], maps["country"]
+
+
+def code_of(scheme: str, kind: str, canonical_id: str) -> str:
+    """How a dialect spells a service or country; the canonical id where it has no word for it."""
+    found = CodeMap.objects.filter(scheme=scheme, kind=kind, canonical_id=canonical_id).order_by("id")
+    return found.values_list("code", flat=True).first() or canonical_id
+
+
+def learn_codes(provider: Provider, items: Sequence[CatalogueItem]) -> int:
+    """Map codes that nobody has mapped yet by their exact name or another name; how many were learnt.
+
+    A name that fits two canonical ids, or none, is left to the operator.
+    """
+    services, countries = known_codes(provider)
+    known = {"service": services, "country": countries}
+    new = [item for item in items if item.kind in known and item.code not in known[item.kind]]
+    if not new:
+        return 0
+    names = {"service": _names(Service), "country": _names(Country)}
+    found = []
+    for item in new:
+        fits = {
+            canonical_id
+            for name in (item.name, *item.alt_names)
+            for canonical_id in names[item.kind].get(name.casefold(), ())
+        }
+        if len(fits) == 1:
+            found.append(
+                CodeMap(
+                    scheme=scheme_of(provider),
+                    kind=item.kind,
+                    code=item.code,
+                    canonical_id=fits.pop(),
+                    source=CodeMap.Source.SYNC,
+                )
+            )
+    CodeMap.objects.bulk_create(found, ignore_conflicts=True)
+    return len(found)
+
+
+def _names(model: type[Service] | type[Country]) -> Mapping[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for canonical_id, name, alt_names in model.objects.values_list("id", "name", "alt_names"):
+        for each in (name, *alt_names):
+            names.setdefault(each.casefold(), set()).add(canonical_id)
+    return names

@@ -1,0 +1,335 @@
+"""What an adapter promises. It says what to send and how to read the answer; `providers.http` sends.
+
+An adapter has no models, no settings and no retries. Every error is one of three kinds, because money hangs
+on the difference:
+`Refused` (it said no), `Unreachable` (it never heard us, repeating is safe) and `OutcomeUnknown` (it may
+have happened).
+Amounts are integer micro-USD, times aware UTC datetimes, phones digits without `+`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+# --- errors ---
+
+
+class ProviderError(Exception):
+    """Base of the three kinds. `code` is stable and names the reason for people and tables."""
+
+    code: ClassVar[str] = "provider_error"
+
+
+class Refused(ProviderError):
+    """The upstream understood and said no; nothing happened there."""
+
+    code = "refused"
+
+
+class OutOfStock(Refused):
+    code = "out_of_stock"
+
+
+class PriceTooLow(Refused):
+    """Numbers exist, but only above our ceiling. `suggested_micros` is the nearest price, when named."""
+
+    code = "price_too_low"
+
+    def __init__(self, message: str = "", *, suggested_micros: int | None = None) -> None:
+        super().__init__(message)
+        self.suggested_micros = suggested_micros
+
+
+class UnknownToUpstream(Refused):
+    """It knows no such service, country, order or action."""
+
+    code = "unknown_to_upstream"
+
+
+class TooEarly(Refused):
+    """Cancelling works from `at` on (None: later, it does not say when)."""
+
+    code = "too_early"
+
+    def __init__(self, message: str = "", *, at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+class WrongState(Refused):
+    """The order is not in a state that allows this (a message is there, or it has ended)."""
+
+    code = "wrong_state"
+
+
+class OutOfFunds(Refused):
+    """Operator's trouble: the account at the upstream is empty."""
+
+    code = "out_of_funds"
+
+
+class BadCredentials(Refused):
+    """Operator's trouble: key wrong or revoked."""
+
+    code = "bad_credentials"
+
+
+class Banned(Refused):
+    """Operator's trouble: the upstream will not serve us until `until` (None: unknown)."""
+
+    code = "banned"
+
+    def __init__(self, message: str = "", *, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Throttled(Refused):
+    """Too many requests; the upstream asks to wait until `until` (None: unknown)."""
+
+    code = "throttled"
+
+    def __init__(self, message: str = "", *, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class Unreachable(ProviderError):
+    """The request was never sent (name not found, connection refused): repeating is safe."""
+
+    code = "unreachable"
+
+
+class OutcomeUnknown(ProviderError):
+    """Sent, but what happened is not known (timeout, cut or unreadable answer). Keep the hold, find out."""
+
+    code = "outcome_unknown"
+
+
+# --- calls ---
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came. `text` is decoded with replacement; the sender checked sizes and times."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Reader = Callable[[Reply], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request to send, and how to read its answer. `secret_params` are masked wherever the call is
+    logged.
+    """
+
+    method: str
+    url: str
+    params: Mapping[str, object]
+    read: Reader[T]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: object | None = None
+    secret_params: frozenset[str] = frozenset({"api_key", "key", "token"})
+    timeout_seconds: float = 8.0
+    max_bytes: int = 65_536
+    is_read: bool = True  # a read that fails tells nothing; a write that fails may have happened
+
+
+# --- what comes back ---
+
+
+class UpstreamState(StrEnum):
+    """A lease's state in canonical words; UNKNOWN is "no news"."""
+
+    WAITING = "waiting"
+    RECEIVED = "received"
+    RETRYING = "retrying"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """A message. `upstream_ref` tells repeats apart (empty: the content does); `code` only when the upstream
+    names one.
+    """
+
+    text: str
+    upstream_ref: str = ""
+    sender: str = ""
+    code: str = ""
+    kind: str = "sms"
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A number that is ours. What the upstream did not say is None; `cost_micros` None costs the ceiling
+    until a list says otherwise.
+    """
+
+    upstream_ref: str
+    phone: str
+    cost_micros: int | None = None
+    expire_at: datetime | None = None
+    cancelable_after: datetime | None = None
+    is_retriable: bool | None = None
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the upstream says of one lease now."""
+
+    state: UpstreamState
+    messages: Sequence[Sms] = ()
+    cost_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLease:
+    """A line of the upstream's own list: enough to find an orphan (`our_ref` when the upstream kept our
+    reference).
+    """
+
+    upstream_ref: str
+    phone: str
+    state: UpstreamState
+    our_ref: str = ""
+    service: str = ""
+    country: str = ""
+    cost_micros: int | None = None
+    created_at: datetime | None = None
+    messages: Sequence[Sms] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A verified callback. `is_proof`: it was signed by a recipe we trust, so its content may move money
+    without asking again.
+    """
+
+    upstream_ref: str
+    is_proof: bool
+    status: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    kind: str  # service | country | operator
+    code: str
+    name: str
+    alt_names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedOffer:
+    """One price line in the upstream's own codes."""
+
+    service: str
+    country: str
+    cost_micros: int
+    count: int
+    operator: str = "any"
+    upstream_ref: str = ""
+    physical_count: int | None = None
+    quality: float | None = None
+    capabilities: Sequence[str] = ("sms",)
+
+
+class Can(StrEnum):
+    """What an upstream is able to do."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    FINISH = "finish"
+    LIST_ACTIVE = "list_active"
+    CALLBACK = "callback"
+    CATALOGUE = "catalogue"
+    PRICES = "prices"
+    BALANCE = "balance"
+    VOICE = "voice"
+    REPORT = "report"  # it takes complaints about a lease
+    OWN_REFERENCE = "own_reference"  # it keeps and lists the reference we send
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All an adapter knows of the account it speaks for."""
+
+    base_url: str
+    secret: str = field(repr=False)
+    timeout_seconds: float = 8.0
+    callback_url: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+class Adapter(ABC):
+    """Translation for one protocol. Calls of a capability that is not in `can` are never asked for."""
+
+    protocol: ClassVar[str]
+    label: ClassVar[str]
+    can: ClassVar[frozenset[Can]]
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    @abstractmethod
+    def order(
+        self, *, service: str, country: str, operator: str, offer_ref: str, ceiling_micros: int, our_ref: str
+    ) -> Call[Lease]:
+        """Take one number for at most `ceiling_micros` micro-USD."""
+
+    @abstractmethod
+    def status(self, *, upstream_ref: str) -> Call[Status]:
+        """State and messages of one lease. An unknown word is `UpstreamState.UNKNOWN`, no news."""
+
+    def list_active(self) -> Call[Sequence[ListedLease]]:
+        """All leases that are open at the upstream."""
+        raise NotImplementedError(self.protocol)
+
+    def cancel(self, *, upstream_ref: str) -> Call[None]:
+        raise NotImplementedError(self.protocol)
+
+    def retry(self, *, upstream_ref: str) -> Call[None]:
+        """Ask for one more message on the same lease."""
+        raise NotImplementedError(self.protocol)
+
+    def finish(self, *, upstream_ref: str) -> Call[None]:
+        raise NotImplementedError(self.protocol)
+
+    def report(self, *, upstream_ref: str, reason_id: int, message: str) -> Call[None]:
+        """Complain about a lease (reasons: docs/protocols/retail.md 12). Repeating it must be safe."""
+        raise NotImplementedError(self.protocol)
+
+    def catalogue(self) -> Sequence[Call[Sequence[CatalogueItem]]]:
+        raise NotImplementedError(self.protocol)
+
+    def prices(self) -> Sequence[Call[Sequence[ListedOffer]]]:
+        raise NotImplementedError(self.protocol)
+
+    def balance(self) -> Call[int]:
+        """The account's funds in micro-USD."""
+        raise NotImplementedError(self.protocol)
+
+    def read_callback(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> Callback:
+        """Verify and read a callback's raw bytes. Raises Refused when the signature is bad, missing or older
+        than 5 minutes.
+        """
+        raise NotImplementedError(self.protocol)

@@ -1,0 +1,234 @@
+"""What can be bought and from whom: the catalogue of services and countries, providers, their offers, code
+maps and health.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.models import Tenant
+from portal.encryption import EncryptedSecret
+
+CANONICAL_ID = r"^[a-z0-9][a-z0-9_.-]*$"
+
+
+def new_callback_token() -> str:
+    """128 random bits in an address that nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+class Service(models.Model):
+    """A brand that sends codes. `id` is the canonical slug (docs/protocols/README.md section 4)."""
+
+    id = models.CharField(primary_key=True, max_length=30)
+    name = models.CharField(max_length=80)
+    alt_names = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    website = models.CharField(max_length=120, blank=True)
+    icon = models.CharField(max_length=40, blank=True, help_text="simple-icons slug; empty: a letter tile.")
+    popular_rank = models.PositiveIntegerField(null=True, blank=True)
+    prohibited = models.BooleanField(default=False)
+    description = models.TextField(blank=True)
+    warning = models.TextField(blank=True)
+    is_other = models.BooleanField(default=False)
+    code_pattern = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Regular expression whose first group is the code; tried before the general one.",
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Country(models.Model):
+    """A country as it is sold. `id` is lower-case ISO 3166-1 alpha-2 (`uk` for GB), `_v` added for
+    virtual-only numbers.
+    """
+
+    id = models.CharField(primary_key=True, max_length=9)
+    name = models.CharField(max_length=80)
+    alt_names = ArrayField(models.CharField(max_length=80), default=list, blank=True)
+    iso2 = models.CharField(max_length=2)
+    dial_codes = ArrayField(models.CharField(max_length=7), default=list, blank=True)
+    is_virtual = models.BooleanField(default=False)
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="variants")
+
+    class Meta:
+        verbose_name_plural = "countries"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CodeMap(models.Model):
+    """How a protocol, or one provider's account, spells a service, country or operator."""
+
+    class Kind(models.TextChoices):
+        SERVICE = "service"
+        COUNTRY = "country"
+        OPERATOR = "operator"
+
+    class Source(models.TextChoices):
+        DEFAULT = "default"
+        SYNC = "sync"
+        MANUAL = "manual"
+
+    scheme = models.CharField(max_length=40, help_text="A protocol's name, or provider:<public_no>.")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    canonical_id = models.CharField(max_length=30)
+    code = models.CharField(max_length=60)
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.DEFAULT)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scheme", "kind", "code"], name="code_once_per_scheme"),
+        ]
+        indexes = [models.Index(fields=["scheme", "kind", "canonical_id"], name="code_by_canonical")]
+
+
+class Provider(models.Model):
+    """An account at an upstream. `tenant` empty: the operator's shared pool; set: that tenant's own account,
+    which he pays himself.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="providers")
+    public_no = models.PositiveIntegerField(unique=True, help_text="Stable small number shown to customers.")
+    display_name = models.CharField(max_length=80)
+    protocol = models.CharField(max_length=20, help_text="A name of providers.registry.")
+    base_url = models.URLField(max_length=300)
+    secret_encrypted = models.BinaryField(default=b"", blank=True)
+    secret = EncryptedSecret()
+    callback_token = models.CharField(max_length=40, unique=True, default=new_callback_token, editable=False)
+    options = models.JSONField(
+        default=dict, blank=True, help_text="Protocol-specific settings of this account."
+    )
+    priority = models.PositiveSmallIntegerField(default=100, help_text="Lower wins a tie.")
+    is_enabled = models.BooleanField(
+        default=True, help_text="Off: nothing new is ordered; running numbers go on."
+    )
+    serves_test = models.BooleanField(
+        default=False, help_text="Sells to test twins (and only providers so marked do)."
+    )
+    serves_live = models.BooleanField(default=True)
+    cancel_lock_seconds = models.PositiveIntegerField(default=120)
+    life_seconds = models.PositiveIntegerField(
+        default=1200, help_text="Life of a number when the upstream names none."
+    )
+    cancel_fee_micros = models.BigIntegerField(default=0)
+    timeout_seconds = models.PositiveSmallIntegerField(default=8, help_text="Longest wait for one answer.")
+    check_seconds = models.PositiveSmallIntegerField(
+        default=5, help_text="Interval between status checks of a number."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class ProviderHealth(models.Model):
+    """What stops a provider from being asked, kept narrow because every worker reads and trips it (the
+    shared breaker).
+    """
+
+    class State(models.TextChoices):
+        OK = "ok"
+        DEGRADED = "degraded"
+        OUT_OF_FUNDS = "out_of_funds"
+        BAD_CREDENTIALS = "bad_credentials"
+        BANNED = "banned"
+
+    provider = models.OneToOneField(Provider, models.CASCADE, primary_key=True, related_name="health")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.OK, db_default=State.OK)
+    reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    failures = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="In a row; a success resets it."
+    )
+    blocked_until = models.DateTimeField(
+        null=True, blank=True, help_text="Not asked for numbers before that."
+    )
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "provider health"
+
+
+class Offer(models.Model):
+    """One line that a provider sells: service, country, operator and price tier."""
+
+    class Kind(models.TextChoices):
+        ACTIVATION = "activation"
+        RENTAL = "rental"
+
+    id = models.BigAutoField(primary_key=True)
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="offers")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ACTIVATION)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="offers")
+    country = models.ForeignKey(Country, models.CASCADE, related_name="offers")
+    operator = models.CharField(max_length=40, default="any")
+    cost_micros = models.BigIntegerField()
+    count = models.PositiveIntegerField(default=0)
+    physical_count = models.PositiveIntegerField(null=True, blank=True)
+    quality = models.FloatField(null=True, blank=True)
+    success_rate = models.FloatField(null=True, blank=True)
+    estimated_wait_seconds = models.PositiveIntegerField(null=True, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=8), default=list, help_text="sms, voice")
+    duration_hours = models.PositiveIntegerField(null=True, blank=True)
+    upstream_service = models.CharField(max_length=60)
+    upstream_country = models.CharField(max_length=60)
+    upstream_ref = models.CharField(max_length=60, blank=True, help_text="Price tier, price id or the like.")
+    fetched_at = models.DateTimeField(db_default=Now())
+    ttl_seconds = models.PositiveIntegerField(default=86_400)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "kind", "service", "country", "operator", "upstream_ref"],
+                name="offer_once",
+            ),
+            models.CheckConstraint(condition=Q(cost_micros__gt=0), name="offer_cost_positive"),
+            models.CheckConstraint(
+                condition=Q(quality=None) | Q(quality__gte=0, quality__lte=1), name="offer_quality_is_a_share"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["service", "country"],
+                condition=Q(kind="activation", count__gt=0),
+                name="offer_in_stock",
+            ),
+            models.Index(
+                fields=["country", "service"],
+                condition=Q(kind="activation", count__gt=0),
+                name="offer_by_country",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.country_id} {self.operator}"
+
+
+class CatalogueChange(models.Model):
+    """That something changed which published lists are made from; the sweep that takes note removes it.
+
+    Only ever added, so that whoever changes an offer or a rule waits for nobody. Triggers write most of them
+    (providers/sql/catalogue_changes.sql), a synchronisation its own.
+    """
+
+    class Topic(models.TextChoices):
+        PRICES = "prices"
+        CATALOGUE = "catalogue", "countries and services"
+
+    topic = models.CharField(max_length=9, choices=Topic.choices)
+    tenant = models.ForeignKey(
+        Tenant,
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="Empty: it concerns everybody.",
+    )

@@ -1,0 +1,46 @@
+"""What is on sale, for pages and lists: the lowest cost of each service in each country. Reads only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+QUERY = """
+SELECT o.service_id, o.country_id, p.tenant_id IS NOT NULL, min(o.cost_micros), sum(o.count)::bigint,
+       max(o.success_rate)
+FROM providers_offer o
+JOIN providers_provider p ON p.id = o.provider_id
+LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
+  AND 'sms' = ANY (o.capabilities)
+  AND (%(service)s::text IS NULL OR o.service_id = %(service)s::text)
+  AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
+  AND CASE WHEN %(is_test)s::boolean THEN p.serves_test ELSE p.serves_live END
+  AND (h.provider_id IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s)
+GROUP BY 1, 2, 3
+"""
+
+
+class Line(NamedTuple):
+    """A service in a country, from the shared pool or (`is_own`) from the tenant's own accounts.
+
+    `cost_micros` is that of the cheapest offer; `stock` adds up all; `success_rate` is a share of 1 or None.
+    """
+
+    service_id: str
+    country_id: str
+    is_own: bool
+    cost_micros: int
+    stock: int
+    success_rate: float | None
+
+
+def lines_on_sale(
+    *, tenant_id: int, is_test: bool, service_id: str | None = None, now: datetime
+) -> list[Line]:
+    """Every line that the tenant's customers could buy now, of one service or of all."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERY, {"tenant": tenant_id, "is_test": is_test, "service": service_id, "now": now})
+        return [Line._make(row) for row in cursor.fetchall()]

@@ -1,0 +1,182 @@
+"""Reads for pages and sweeps: what is for sale, at which price, and who rests. Each is one query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Q
+
+from billing.money import CENT, round_up
+from billing.prices import Rules
+from providers.models import Provider, ProviderHealth
+
+# What a tenant may buy now: in stock, at a provider that is on and not resting.
+FOR_SALE = """
+SELECT o.service_id, o.country_id, 1 AS countries,
+       sum(coalesce(o.physical_count, o.count))::bigint AS stock,
+       min(o.cost_micros) FILTER (WHERE p.tenant_id IS NULL) AS pool_cost,
+       min(o.cost_micros) FILTER (WHERE p.tenant_id IS NOT NULL) AS own_cost
+FROM providers_offer o
+JOIN providers_provider p ON p.id = o.provider_id
+LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
+  AND 'sms' = ANY (o.capabilities) AND {narrowed}
+  AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled AND p.{serves}
+  AND (h.state IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s::timestamptz)
+GROUP BY o.service_id, o.country_id
+"""
+ALL_COUNTRIES = """
+SELECT service_id, '' AS country_id, count(*) AS countries, sum(stock)::bigint AS stock,
+       min(pool_cost) AS pool_cost, min(own_cost) AS own_cost
+FROM ({for_sale}) AS by_country
+GROUP BY service_id
+"""
+SERVICES = """
+SELECT sold.*, s.name, s.alt_names, s.icon, s.popular_rank, s.warning
+FROM ({for_sale}) AS sold JOIN providers_service s ON s.id = sold.service_id
+WHERE NOT s.prohibited
+ORDER BY s.popular_rank NULLS LAST, s.is_other, s.name
+"""
+COUNTRIES = """
+SELECT sold.*, c.name, c.alt_names, c.iso2, c.is_virtual, c.dial_codes
+FROM ({for_sale}) AS sold JOIN providers_country c ON c.id = sold.country_id
+JOIN providers_service s ON s.id = sold.service_id
+WHERE NOT s.prohibited
+ORDER BY c.name
+"""
+IN_THE_SERVICE = "o.service_id = %(service)s::text"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceForSale:
+    """A service with its lowest price (micro-USD), the numbers in stock and the countries that have some."""
+
+    id: str
+    name: str
+    alt_names: Sequence[str]
+    icon: str
+    popular_rank: int | None
+    warning: str
+    price_micros: int
+    stock: int
+    countries: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountryForSale:
+    """A country in which a service is sold, with its lowest price (micro-USD) and the numbers in stock."""
+
+    id: str
+    name: str
+    alt_names: Sequence[str]
+    iso2: str
+    is_virtual: bool
+    dial_codes: Sequence[str]
+    price_micros: int
+    stock: int
+
+
+class _Sold(NamedTuple):
+    """A row of FOR_SALE. The cheapest costs: of the shared pool and of the tenant's own accounts."""
+
+    service_id: str
+    country_id: str
+    countries: int
+    stock: int
+    pool_cost_micros: int | None
+    own_cost_micros: int | None
+
+
+def services_for_sale(
+    *, tenant_id: int, is_test: bool, rules: Rules, now: datetime, to_customer: bool = True
+) -> list[ServiceForSale]:
+    """Every service that can be bought now, the popular first; prices for customers or (False) the tenant.
+
+    One query. Only where a rule names a country are the prices made country by country.
+    """
+    by_country = any(rule.country_id for rule in (*rules.platform, *rules.tenant))
+    query = SERVICES if by_country else SERVICES.format(for_sale=ALL_COUNTRIES)
+    rows = _rows(query, tenant_id=tenant_id, is_test=is_test, now=now)
+    found: dict[str, ServiceForSale] = {}
+    for sold, details in rows:
+        name, alt_names, icon, rank, warning = details
+        price, stock, places = _price(sold, rules, to_customer), sold.stock, sold.countries
+        if (other := found.get(sold.service_id)) is not None:
+            price = min(price, other.price_micros)
+            stock, places = stock + other.stock, places + other.countries
+        found[sold.service_id] = ServiceForSale(
+            sold.service_id, name, alt_names, icon, rank, warning, price, stock, places
+        )
+    return list(found.values())
+
+
+def countries_for_sale(
+    *, tenant_id: int, is_test: bool, service_id: str, rules: Rules, now: datetime, to_customer: bool = True
+) -> list[CountryForSale]:
+    """The countries in which a service can be bought now, by name. One query."""
+    rows = _rows(
+        COUNTRIES,
+        tenant_id=tenant_id,
+        is_test=is_test,
+        now=now,
+        narrowed=IN_THE_SERVICE,
+        service=service_id,
+    )
+    return [
+        CountryForSale(
+            sold.country_id,
+            name,
+            alt_names,
+            iso2,
+            virtual,
+            dial,
+            _price(sold, rules, to_customer),
+            sold.stock,
+        )
+        for sold, (name, alt_names, iso2, virtual, dial) in rows
+    ]
+
+
+def _price(sold: _Sold, rules: Rules, to_customer: bool) -> int:
+    """The lowest price of a row; a tenant's own account costs him what it costs, rounded up to a cent."""
+    prices = []
+    if sold.pool_cost_micros is not None:
+        prices.append(rules.tenant_price(sold.pool_cost_micros, sold.service_id, sold.country_id))
+    if sold.own_cost_micros is not None:
+        prices.append(round_up(sold.own_cost_micros, CENT))
+    price = min(prices)
+    return rules.customer_price(price, sold.service_id, sold.country_id) if to_customer else price
+
+
+def _rows(
+    query: str,
+    *,
+    tenant_id: int,
+    is_test: bool,
+    now: datetime,
+    narrowed: str = "true",
+    **facts: str,
+) -> Iterator[tuple[_Sold, tuple[Any, ...]]]:
+    for_sale = FOR_SALE.format(narrowed=narrowed, serves="serves_test" if is_test else "serves_live")
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(for_sale=for_sale), {"tenant": tenant_id, "now": now, **facts})
+        rows = cursor.fetchall()
+    width = len(_Sold._fields)
+    return ((_Sold._make(row[:width]), row[width:]) for row in rows)
+
+
+def called_provider(*, token: str) -> Provider | None:
+    """The account whose callback address has this token, the only thing that a callback says who it is by."""
+    return Provider.objects.filter(callback_token=token).first()
+
+
+def resting_providers(*, now: datetime) -> dict[int, datetime | None]:
+    """Providers that are not to be asked now, with the time from which they may be (None: not known)."""
+    resting = ProviderHealth.objects.exclude(state=ProviderHealth.State.OK).filter(
+        Q(blocked_until=None) | Q(blocked_until__gt=now)
+    )
+    return dict(resting.values_list("provider_id", "blocked_until"))

@@ -1,0 +1,30 @@
+"""Which protocols there are. Adding one is its module and one line here."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from providers.adapters.sandbox import Sandbox
+from providers.contract import Account, Adapter
+from providers.models import Provider
+from providers.secrets import open_secret
+
+ADAPTERS: dict[str, type[Adapter]] = {adapter.protocol: adapter for adapter in (Sandbox,)}
+
+
+def adapter_for(provider: Provider) -> Adapter:
+    """The adapter speaking for a provider's account. Raises KeyError (unknown protocol), SecretUnreadable."""
+    account = Account(
+        base_url=provider.base_url.rstrip("/"),
+        secret=open_secret(bytes(provider.secret_encrypted)),
+        timeout_seconds=provider.timeout_seconds,
+        callback_url=callback_url(provider.callback_token),
+        options=provider.options,
+    )
+    return ADAPTERS[provider.protocol](account)
+
+
+def callback_url(token: str) -> str:
+    """Where a provider sends its callbacks; empty when the portal has no address that it can reach."""
+    base = settings.PROVIDER_CALLBACK_BASE_URL
+    return f"{base.rstrip('/')}/callbacks/{token}/" if base else ""

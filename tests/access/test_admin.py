@@ -1,0 +1,298 @@
+"""The admin keeps secrets, codes and foreign text harmless, and changes nothing by a link."""
+
+import json
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from accounts.keys import digest
+from accounts.models import ApiKey
+from activations.models import Activation, Check
+from portal.admin import ScopedAdmin
+from portal.dashboard import figures
+from portal.navigation import SUBJECTS
+from tests.access.matrix import DIALOGS, TABLES
+from tests.access.walk import example
+from tests.access.world import CODE, TEXT, fingerprint
+
+pytestmark = pytest.mark.django_db
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def operator(who):
+    return who["operator"]
+
+
+def pages_of(house):
+    """Every list and every row's pages."""
+    for table in TABLES:
+        base = f"/admin/{table.replace('.', '/')}/"
+        yield base
+        if table != "activations.pricetoken":
+            yield from (f"{base}{house.rows[table].pk}/{page}/" for page in ("change", "history"))
+
+
+def history():
+    return json.dumps(list(LogEntry.objects.values("object_repr", "change_message")))
+
+
+def test_every_table_of_the_portal_has_a_page_with_filters_or_search():
+    ours = {f"{m._meta.app_label}.{m._meta.model_name}" for m in admin.site._registry}
+
+    rooms = ("accounts", "webhooks", "billing", "providers", "activations", "api")
+    everything = {m._meta.label_lower for room in rooms for m in apps.get_app_config(room).get_models()}
+    assert ours == set(TABLES) == everything
+    for page in admin.site._registry.values():
+        assert isinstance(page, ScopedAdmin)
+        assert page.search_fields
+
+
+def test_no_page_shows_a_code_a_text_or_a_secret(acme, operator):
+    order = acme.rows["activations.activation"]
+    assert (order.sms_code, order.sms_text) == (CODE, TEXT)
+    hidden = [CODE, TEXT, "acme-secret-key", "acme-token", "acme-key"]
+
+    for place in pages_of(acme):
+        answer = operator.get(place)
+        assert answer.status_code == 200, place
+        assert [word for word in hidden if word in answer.content.decode()] == [], place
+
+
+@pytest.mark.parametrize("query", [
+    "activations/activation/?sms_code__startswith=9", "activations/message/?code__lt=5",
+    "activations/message/?text__contains=s", "providers/provider/?secret_encrypted__gt=1",
+    "accounts/apikey/?digest__gt=1", "accounts/user/?password__startswith=a",
+    "accounts/customer/?user__password__startswith=a",
+])  # fmt: skip
+def test_lookups_that_would_guess_a_secret_are_refused(acme, operator, query):
+    assert operator.get(f"/admin/{query}").status_code == 400
+
+
+def test_s1_a_key_is_shown_once_and_stored_nowhere(acme):
+    browser = acme.client("manager")
+    place = "/admin/accounts/apikey/issue/"
+    form = {"_form_submitted": "on", "name": "till", "customer_id": "acmebuyer"}
+
+    answer = browser.post(place, form, headers={"hx-request": "true"})
+
+    plaintext = answer.context["plaintext"]
+    key = ApiKey.objects.get(digest=digest(plaintext))
+    assert (key.customer.external_id, key.tenant) == ("acmebuyer", acme.tenant)
+    assert plaintext in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    later = browser.get("/admin/accounts/apikey/").content.decode()
+    assert plaintext not in history() + str(browser.cookies) + later
+    assert plaintext not in str(dict(browser.session))
+
+
+def test_keys_of_the_test_twin_are_test_keys(acme):
+    answer = acme.client("owner").post(
+        "/admin/accounts/apikey/issue/", {"_form_submitted": "on", "name": "trial", "test": "on"}
+    )
+
+    assert answer.context["plaintext"].startswith("pk_test_")
+    assert answer.context["key"].tenant == acme.twin
+
+
+def test_a_key_for_another_resellers_customer_is_not_issued(acme, globex):
+    before = ApiKey.objects.count()
+
+    acme.client("owner").post(
+        "/admin/accounts/apikey/issue/", {"_form_submitted": "on", "name": "x", "customer_id": "globexbuyer"}
+    )
+
+    assert ApiKey.objects.count() == before
+
+
+def test_s1_a_providers_secret_is_written_and_never_shown(acme):
+    provider = acme.rows["providers.provider"]
+    browser, place = acme.client("owner"), f"/admin/providers/provider/{provider.pk}/change/"
+    form = {
+        "display_name": "acme upstream",
+        "is_enabled": "on",
+        "priority": "7",
+        "base_url": "http://127.0.0.1/",
+    }
+
+    assert browser.post(place, {**form, "new_secret": "canary-secret"}).status_code == 302
+    assert browser.post(place, form).status_code == 302
+
+    provider.refresh_from_db()
+    assert (provider.secret, provider.priority, provider.base_url) == (
+        "canary-secret",
+        7,
+        "http://127.0.0.1:9",
+    )
+    assert "canary-secret" not in history() + browser.get(place).content.decode()
+
+
+def test_b10_a_link_changes_nothing(acme, operator):
+    ours = [acme.tenant.pk, acme.twin.pk]
+    before, log = fingerprint(ours), LogEntry.objects.count()
+    sent = "_form_submitted=on&status=disabled&amount=5&transaction_id=x1&name=x&email=a@b.example&role=owner"
+
+    for address, method, _ in DIALOGS:
+        if method == "GET":
+            operator.get(f"{example(address, acme)}?{sent}")
+
+    assert (fingerprint(ours), LogEntry.objects.count()) == (before, log)
+
+
+def test_b10_a_form_from_elsewhere_is_refused(acme):
+    browser = Client(headers={"host": "acme.localhost"}, enforce_csrf_checks=True)
+    browser.force_login(acme.logins["owner"])
+
+    for address, method, _ in DIALOGS:
+        if method == "POST":
+            assert browser.post(example(address, acme), {"_form_submitted": "on"}).status_code == 403
+
+
+def test_b1_nul_is_refused(acme, operator):
+    places = ["accounts/customer/?q=a%00b", "providers/service/a%00b/change/",
+              "autocomplete/?app_label=accounts&model_name=apikey&field_name=customer&term=%00"]  # fmt: skip
+
+    assert [operator.get(f"/admin/{place}").status_code for place in places] == [400, 400, 400]
+    assert operator.post("/admin/providers/service/add/", {"id": "a\x00"}).status_code == 400
+
+
+@pytest.mark.parametrize("place", [
+    f"accounts/customer/{2**70}/change/", "activations/activation/not-a-uuid/change/",
+    "billing/wallet/-1/change/", "search/?s=a&page=x", f"search/?s=a&page={10**18}",
+    "accounts/customer/%F0%9F%92%A9/change/",
+])  # fmt: skip
+def test_b3_ids_that_cannot_be_are_not_found(acme, operator, place):
+    assert operator.get(f"/admin/{place}").status_code == 404
+
+
+@pytest.mark.parametrize("query", [f"p={10**18}", "p=-1", "p=x", "tenant__id__exact=x",
+                                   "created_at_from_0=x&created_at_from_1=y", "o=99.-99.x"])  # fmt: skip
+def test_b3_pages_and_filters_that_cannot_be_are_ignored(acme, operator, query):
+    assert operator.get(f"/admin/accounts/customer/?{query}").status_code in (200, 302)
+
+
+def test_customers_are_found_by_the_day_they_came(acme, operator):
+    place = "/admin/accounts/customer/?created_at_from_1=00:00:00&created_at_from_0="
+
+    found = [operator.get(place + day).context["cl"].result_count for day in ("2020-01-01", "2999-01-01")]
+
+    assert found == [4, 0]  # two customers of each reseller
+
+
+def test_b5_script_is_text_on_every_page(acme, operator):
+    rows, tables = acme.rows, {
+        "providers.service": "name", "providers.country": "name", "activations.message": "sender",
+        "activations.moneyatrisk": "note", "activations.check": "parked_reason", "accounts.tenant": "name",
+        "activations.attempt": "reason", "webhooks.event": "type", "providers.provider": "display_name",
+        "webhooks.inboxmessage": "outcome", "billing.pricerule": "customer_group", "accounts.apikey": "name",
+    }  # fmt: skip
+    for table, field in tables.items():
+        rows[table].__class__.objects.filter(pk=rows[table].pk).update(**{field: SCRIPT})
+    order = rows["activations.activation"]
+    Activation.objects.filter(pk=order.pk).update(refusal=SCRIPT, routing={"why": SCRIPT})
+
+    shown = [operator.get(place).content.decode() for place in ["/admin/", *pages_of(acme)]]
+
+    assert [place for place in shown if SCRIPT in place] == []
+    assert sum("&lt;script&gt;" in place for place in shown) > 15
+
+
+def test_only_support_and_above_may_pause_a_customer(acme):
+    customer = acme.rows["accounts.customer"]
+    place = reverse("admin:accounts_customer_change_status", args=[customer.pk])
+
+    answer = acme.client("support").post(
+        place, {"_form_submitted": "on", "status": "paused"}, headers={"hx-request": "true"}
+    )
+
+    customer.refresh_from_db()
+    assert (answer.status_code, customer.status) == (200, "paused")
+    assert answer["HX-Redirect"] == f"/admin/accounts/customer/{customer.pk}/change/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_m11_a_refund_happens_once(acme):
+    order = acme.rows["activations.activation"]
+    place = reverse("admin:activations_activation_give_back", args=[order.pk])
+    browser = acme.client("manager")
+
+    browser.post(place, {"_form_submitted": "on"})
+    second = browser.post(place, {"_form_submitted": "on"}, follow=True)
+
+    order.refresh_from_db()
+    assert order.billing_status == "refunded"
+    assert "already refunded" in second.content.decode().lower()
+
+
+def test_members_do_not_see_what_the_platform_earns_and_pays(acme, operator):
+    order = acme.rows["activations.activation"]
+    place = f"/admin/activations/activation/{order.pk}/change/"
+    entries = "/admin/billing/entry/"
+
+    assert "provider charges" in operator.get(place).content.decode().lower()
+    assert "provider charges" not in acme.client("owner").get(place).content.decode().lower()
+    accounts = {role: {e.account for e in browser.get(entries).context["cl"].result_list}
+                for role, browser in (("owner", acme.client("owner")), ("operator", operator))}  # fmt: skip
+    assert accounts["operator"] - accounts["owner"] == {"provider", "platform_revenue"}
+
+
+def test_the_overview_counts_ones_own_rows_only(acme, globex, rf):
+    Activation.objects.filter(tenant=globex.tenant).update(lease_state="ordering")
+    Check.objects.filter(tenant=globex.tenant).update(parked_reason="gone")
+    request = rf.get("/admin/")
+    request.user = acme.logins["owner"]
+
+    shown = {figure.label: figure.value for figure in figures(request, now=order_time(acme))}
+
+    assert shown == {
+        "Open orders": "2",
+        "Being found out": "0",
+        "Oldest due check": "0 s",
+        "Parked checks": "0",
+        "Providers in trouble": "0",
+        "Money at risk": "$0.000001",
+    }
+
+
+def order_time(house):
+    return house.rows["activations.check"].due_at
+
+
+def test_the_menu_leads_only_where_one_may_go(acme):
+    for role in ("viewer", "support", "manager", "owner"):
+        browser = acme.client(role)
+        menu = [i["link"] for g in browser.get("/admin/").context["sidebar_navigation"] for i in g["items"]]
+        assert [link for link in menu if browser.get(link).status_code != 200] == []
+
+
+def test_the_account_menu_leads_members_to_the_workbench_of_webhooks(acme):
+    browser = acme.client("owner")
+
+    assert 'href="/webhooks/"' in browser.get("/admin/").content.decode()
+    assert browser.get("/webhooks/").status_code == 200
+
+
+def test_the_menu_has_every_table():
+    assert sorted(table.lower() for tables in SUBJECTS.values() for table, _ in tables) == sorted(TABLES)
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_key_is_issued_in_a_dialog(live_server, page, acme):
+    address = re.sub(r"//[\w.]+", "//acme.localhost", live_server.url)
+    session = acme.client("owner").cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+    page.goto(f"{address}/admin/accounts/apikey/")
+
+    page.get_by_text("Issue a key").click()
+    page.locator("#dialog input[name=name]").fill("till")
+    page.locator("#dialog button[type=submit]").click()
+
+    plaintext = page.get_by_label("API key", exact=True).input_value()
+    assert ApiKey.objects.get(digest=digest(plaintext)).name == "till"

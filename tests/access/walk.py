@@ -1,0 +1,67 @@
+"""Every address of the project, found in the resolver, and an example of each with a reseller's objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import get_resolver
+from django.urls.resolvers import URLResolver
+
+from tests.access.world import House
+
+EXPRESSIONS = {
+    "^(?:test/)?api/v1/": "api/v1/no-such-thing",
+    "^confirm-email/(?P<key>[-:\\w]+)/$": "confirm-email/wrong-key/",
+    "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-wrong-key/",
+    "(?P<url>.*)$": "no-such-thing/",
+}
+
+
+NOBODYS = {"object_id": "987654321", "customer_id": "nobody", "activation_id": "f" * 24, "hex_id": "f" * 24}
+
+
+def patterns(found: Any = None, prefix: str = "") -> Iterator[str]:
+    """Every address as its rooms wrote it, without the kinds of its parts, in the resolver's order."""
+    for pattern in found if found is not None else get_resolver().url_patterns:
+        here = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern.url_patterns, here)
+        else:
+            yield re.sub(r"<\w+:(\w+)>", r"<\1>", here)
+
+
+def example(pattern: str, house: House, *, missing: bool = False) -> str:
+    """The address with the house's objects filled in, or with ids of the same shape that nobody has."""
+    for expression, text in EXPRESSIONS.items():
+        pattern = pattern.replace(expression, text)
+    pattern = re.sub(r"\^\(\?P<app_label>(\w+)[^)]*\)/\$", r"\1/", pattern)
+    address = re.sub(r"<(\w+)>", lambda found: value(found[1], pattern, house, missing), pattern)
+    assert not set("^<(") & set(address), f"tell tests/access/walk.py an example of {pattern}"
+    return "/" + address
+
+
+def value(name: str, pattern: str, house: House, missing: bool) -> str:
+    """What stands for one part of an address. Add a line for a new name."""
+    if missing and name in NOBODYS:
+        is_uuid = pattern.startswith("admin/activations/activation/")
+        return "00000000-0000-7000-8000-000000000000" if is_uuid else NOBODYS[name]
+    is_test = pattern.startswith("test/")
+    order = house.rows["trial" if is_test else "activations.activation"]
+    if name == "object_id":
+        return str(house.rows[".".join(pattern.split("/")[1:3])].pk)
+    return {
+        "customer_id": order.customer.external_id,
+        "activation_id": order.hex_id,
+        "hex_id": order.hex_id,
+        "action": "cancel",
+        "service_id": order.service_id,
+        "country_id": order.country_id,
+        "token": house.rows["providers.provider"].callback_token,
+        "endpoint_id": house.rows["webhooks.endpoint"].public_id,
+        "delivery_id": str(house.rows["webhooks.delivery"].pk),
+        "colour": "2557d6",
+        "letter": "a",
+        "name": "netflix",
+    }[name]

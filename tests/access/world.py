@@ -1,0 +1,168 @@
+"""Two resellers with one row of everything, and everybody who might come by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.keys import issue_key
+from accounts.models import ApiKey, Member, Tenant, User
+from accounts.services import create_operator
+from activations.evidence import Evidence, keep
+from activations.models import (
+    Activation,
+    Attempt,
+    Check,
+    HistoryCount,
+    HistoryMark,
+    ListCheck,
+    Message,
+    MoneyAtRisk,
+    PriceToken,
+    Report,
+    RequestKey,
+)
+from api.models import Publication, PublishedList
+from billing.models import Entry, Hold, Transaction, Wallet
+from providers.models import CatalogueChange, CodeMap
+from tests.factories import (
+    ActivationFactory,
+    CustomerFactory,
+    MemberFactory,
+    OfferFactory,
+    PriceRuleFactory,
+    ProviderFactory,
+    TenantFactory,
+    UserFactory,
+)
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event, InboxMessage
+
+CODE, TEXT = "918273", "Your secret code: 918273"
+
+
+@dataclass
+class House:
+    """A reseller named `name`; each of its rows carries the name where a row has words of its own."""
+
+    name: str
+    tenant: Tenant
+    twin: Tenant
+    keys: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, Any] = field(default_factory=dict)
+    logins: dict[str, User] = field(default_factory=dict)
+
+    def client(self, login: str = "") -> Client:
+        return sign_in(f"{self.name}.localhost", self.logins.get(login))
+
+
+def build(name: str) -> House:
+    """A reseller with a customer, his order with a code, and every kind of row there is."""
+    tenant = TenantFactory(slug=name, name=f"{name} ltd", host=f"{name}.localhost", twin=True)
+    house = House(name, tenant, tenant.test_tenant)
+    for role in Member.Role.values:
+        member = MemberFactory(tenant=tenant, role=role, user__email=f"{role}@{name}.example")
+        house.logins[role] = member.user
+    login = UserFactory(tenant=tenant, email=f"buyer@{name}.example")
+    customer = CustomerFactory(
+        tenant=tenant, external_id=f"{name}buyer", user=login, balance_micros=1_000_000_000
+    )
+    house.logins["customer"] = login
+    tester = CustomerFactory(tenant=house.twin, external_id=f"{name}tester", balance_micros=1_000_000_000)
+    provider = ProviderFactory(tenant=tenant, display_name=f"{name} upstream", secret=f"{name}-secret-key")
+    order = ActivationFactory(
+        customer=customer, offer=OfferFactory(provider=provider), billed=True, sms_code=CODE, sms_text=TEXT
+    )
+    trial = ActivationFactory(customer=tester, billed=True)
+    _add_keys(house, customer, tester)
+    _add_rows(house, order, member)
+    Report.objects.create(tenant=house.twin, customer=tester, activation=trial, reason_id=7, snapshot={})
+    house.rows |= {"tester": tester, "trial": trial}
+    return house
+
+
+def _add_keys(house: House, customer: Any, tester: Any) -> None:
+    house.keys["live"] = issue_key(tenant=house.tenant, name=f"{house.name} live")[1]
+    house.keys["test"] = issue_key(tenant=house.twin, name=f"{house.name} test")[1]
+    house.keys["customer"] = issue_key(tenant=house.tenant, customer=customer)[1]
+    house.keys["tester"] = issue_key(tenant=house.twin, customer=tester)[1]
+
+
+def _add_rows(house: House, order: Activation, member: Member) -> None:
+    """One row of each table, under the table's lower-case label."""
+    own = {"tenant": house.tenant}
+    whose = {**own, "customer": order.customer}
+    what = {**own, "activation": order, "provider": order.provider}
+    when = timezone.now()
+    rows = [
+        house.tenant, house.tenant.domains.get(), member.user, member, order.customer, order, order.provider,
+        order.provider.health, order.offer, order.service, order.country,
+        ApiKey.objects.filter(tenant=house.tenant).first(),
+        Wallet.objects.get(customer=order.customer),
+        Hold.objects.filter(order_id=order.pk).first(),
+        Transaction.objects.get(order_id=order.pk),
+        Entry.objects.filter(transaction__order_id=order.pk, account="customer").get(),
+        PriceRuleFactory(tenant=house.tenant, customer_group=f"{house.name}-group"),
+        CodeMap.objects.create(scheme=house.name, kind="service", canonical_id="netflix", code="nf"),
+        Attempt.objects.create(**what, our_ref=f"{house.name}-ref", ceiling_micros=1),
+        Message.objects.create(**own, activation=order, msg_id=f"{house.name}-msg", text=TEXT, code=CODE,
+                               upstream_ref="1"),
+        Report.objects.create(**whose, activation=order, reason_id=3, message=f"{house.name} message",
+                              snapshot={}, snapshot_code=CODE, snapshot_text=TEXT, evidence_kind="png",
+                              evidence_name=keep(Evidence(house.name.encode(), "png"))),
+        Check.objects.create(**what, kind="status", due_at=when),
+        ListCheck.objects.create(provider=order.provider, due_at=when),
+        MoneyAtRisk.objects.create(**what, kind="orphan", amount_micros=1, note=f"{house.name} note"),
+        HistoryMark.objects.create(**own, counted_until=when),
+        HistoryCount.objects.create(**whose, day=when.date(), sms_status="smsRequested", count=1,
+                                    activation_status="active", billing_status="reserved"),
+        CatalogueChange.objects.create(**own, topic="prices"),
+        Publication.objects.create(**own, topic="prices", built_at=when),
+        PublishedList.objects.create(**own, name=f"{house.name} list", etag=house.name, packed=b""),
+        RequestKey.objects.create(**whose, key=f"{house.name}-key", digest=b"1", activation=order),
+        PriceToken.objects.create(**whose, token=f"{house.name}-token", service=order.service,
+                                  country=order.country, quality_factor=50, suggested_micros=1,
+                                  expires_at=when),
+        event := Event.objects.create(**whose, type=f"{house.name}.event"),
+        endpoint := Endpoint.objects.create(**own, url=f"https://{house.name}.example/", event_types=["x"]),
+        delivery := Delivery.objects.create(**own, endpoint=endpoint, event=event, type=f"{house.name}.type",
+                                            deliver_at=when),
+        DeliveryAttempt.objects.create(**own, delivery=delivery, sent_at=when, excerpt=f"{house.name} says"),
+        InboxMessage.objects.create(**own, provider_id=order.provider_id, body=TEXT.encode(),
+                                    outcome=f"{house.name} outcome"),
+    ]  # fmt: skip
+    house.rows |= {row._meta.label_lower: row for row in rows}
+
+
+def operator() -> Client:
+    """A platform operator at the first reseller's address."""
+    return sign_in(
+        "acme.localhost", create_operator(email="op@example.com", password="correct-horse-battery")
+    )
+
+
+def sign_in(host: str, user: User | None = None) -> Client:
+    client = Client(headers={"host": host}, raise_request_exception=False)
+    client.headers_given = {"host": host}
+    if user:
+        client.force_login(user)
+    return client
+
+
+def fingerprint(tenant_ids: list[int]) -> dict[str, str]:
+    """Table → digest of the tenants' rows, for every table that has a tenant."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.columns WHERE column_name = 'tenant_id'")
+        tables = sorted(row[0] for row in cursor.fetchall())
+        found = {}
+        for table in tables:
+            cursor.execute(
+                f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"
+                " WHERE tenant_id = ANY(%s)",
+                [tenant_ids],
+            )
+            found[table] = cursor.fetchone()[0]
+    return found

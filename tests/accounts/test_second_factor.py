@@ -1,0 +1,54 @@
+"""TOTP and recovery codes."""
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth as totp
+
+from tests.accounts.conftest import is_signed_in, sign_in
+from tests.accounts.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_second_factor_is_asked_for_and_checked(acme, jar, confirmed):
+    user = confirmed(tenant=acme)
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(user, secret)
+    client = jar(acme)
+
+    assert sign_in(client, user.email)["Location"].startswith("/accounts/2fa/authenticate/")
+    assert not is_signed_in(client)
+    assert client.post("/accounts/2fa/authenticate/", {"code": "000000"}).status_code == 200
+    assert not is_signed_in(client)
+    client.post("/accounts/2fa/authenticate/", {"code": code_now(secret)})
+    assert is_signed_in(client)
+
+
+def code_now(secret):
+    counter = next(iter(totp.yield_hotp_counters_from_time()))
+    return totp.format_hotp_value(totp.hotp_value(secret, counter))
+
+
+def test_a_customer_switches_the_second_factor_on_by_himself(acme, jar, confirmed):
+    user, client = confirmed(tenant=acme), jar(acme)
+    sign_in(client, user.email)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    page = client.get("/accounts/2fa/totp/activate/")
+    secret = page.context["form"].secret
+
+    assert "issuer=Acme" in page.context["totp_url"]
+    assert client.post("/accounts/2fa/totp/activate/", {"code": code_now(secret)}).status_code == 302
+    assert client.get("/accounts/2fa/recovery-codes/").status_code == 200
+    assert sign_in(jar(acme), user.email)["Location"].startswith("/accounts/2fa/authenticate/")
+
+
+def test_s1_seeds_of_second_factors_are_encrypted(acme, jar, confirmed):
+    user = confirmed(tenant=acme)
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(user, secret)
+    RecoveryCodes.activate(user)
+
+    stored = " ".join(str(row.data) for row in Authenticator.objects.all())
+    assert secret not in stored
+    assert all(code not in stored for code in Authenticator.objects.last().wrap().get_unused_codes())

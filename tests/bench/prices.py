@@ -1,0 +1,110 @@
+"""C1–C3: a price list of 100 000 offers for 180 countries and 700 services."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from statistics import median
+
+import psycopg
+from django.utils import timezone
+
+from api.models import PublishedList
+from api.publishing import publish_due
+from api.retail.price_list import BY_SERVICE, write_prices
+from billing.models import PriceRule
+from portal.embedded import postgres
+from tests.bench import load
+from tests.bench.cpu import Meter
+from tests.bench.load import Plan, http
+from tests.bench.report import Row
+from tests.bench.stack import DATABASE, Stack
+from tests.bench.world import Shop
+
+CONNECTIONS = 8
+ROUNDS = 3
+REBUILDS = 5
+OFFERS = 100_000
+
+SERVICES = """
+INSERT INTO providers_service (id, name, alt_names, website, icon, prohibited, description, warning, is_other,
+    code_pattern)
+SELECT 'bench' || n, 'Bench ' || n, '{}', '', '', false, '', '', false, '' FROM generate_series(1, 700) AS n
+"""
+# The catalogue has its countries; 180 pairs of each service, less those that nobody sells.
+SHELVES = """
+INSERT INTO providers_offer (provider_id, kind, service_id, country_id, operator, cost_micros, count, quality,
+    capabilities, upstream_service, upstream_country, upstream_ref, ttl_seconds)
+SELECT (SELECT min(id) FROM providers_provider), 'activation', s.id, c.id, 'any',
+    10000 + 10000 * (random() * 300)::int, 1 + (random() * 500)::int, round(random()::numeric, 2), '{sms}',
+    s.id,
+    c.id, 'bench', 86400
+FROM (SELECT id FROM providers_service WHERE id LIKE 'bench%%') AS s,
+    (SELECT id FROM providers_country ORDER BY id LIMIT 180) AS c
+ORDER BY random() LIMIT %(offers)s
+"""
+
+
+def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
+    stock(stack)
+    yield Row(
+        "C3", f"rebuild of {OFFERS} offers: CPU", 1000 * rebuild(stack, shop), 300, False, "ms", "both lists"
+    )
+    yield from over_http(stack, shop, seconds)
+
+
+def stock(stack: Stack) -> None:
+    address = postgres.address(stack.servers.sockets, postgres.ADMIN, DATABASE)
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute("UPDATE providers_offer SET count = 0")
+        admin.execute(SERVICES)
+        admin.execute(SHELVES, {"offers": OFFERS})
+        admin.execute("VACUUM ANALYZE")
+
+
+def rebuild(stack: Stack, shop: Shop) -> float:
+    """CPU seconds of one rule's both lists, by country and by service, from offers to stored bodies."""
+    load.fire(Plan(stack.web, 1, 60, [asked(shop)], requests_in_all=1)).only(200)
+    spent = []
+    for percent in range(1, REBUILDS + 1):
+        PriceRule.objects.create(layer="platform", tenant=shop.tenant, percent_ppm=percent * 10_000)
+        meter = Meter(os.getpid(), *stack.store_pids, own_children=False)
+        written = publish_due({"prices": write_prices}, now=timezone.now() + timedelta(minutes=percent))
+        spent.append(meter.seconds())
+        assert written == 1, written
+    return median(spent)
+
+
+def over_http(stack: Stack, shop: Shop, seconds: float) -> Iterator[Row]:
+    etag = PublishedList.objects.get(tenant=shop.tenant, name=BY_SERVICE).etag
+    bare, get = [http("GET", "/bare", host="y")], [http("GET", "/get", host="y")]
+    known = [asked(shop, **{"If-None-Match": etag})]
+    packed = [asked(shop, **{"Accept-Encoding": "gzip"})]
+    fire(stack.web, known + packed, 1)
+    unchanged, against_get, whole = [], [], []
+    for _ in range(ROUNDS):
+        plain = fire(stack.yardstick, bare, seconds).rate
+        hit = fire(stack.web, known, seconds).rate
+        unchanged.append(hit / plain)
+        against_get.append(hit / fire(stack.yardstick, get, seconds).rate)
+        whole.append(fire(stack.web, packed, seconds).rate / plain)
+    yield Row(
+        "C1", "304 ÷ bare view", median(unchanged), 0.8, True, note="its one SELECT stops a revoked key (T6)"
+    )
+    yield Row("C1", "304 ÷ (bare view + one ORM get)", median(against_get), 1.3, True)
+    size = len(PublishedList.objects.get(tenant=shop.tenant, name=BY_SERVICE).packed)
+    yield Row(
+        "C2", "whole list, gzip ÷ bare view", median(whole), 0.25, True, note=f"{size / 1e6:.1f} MB each"
+    )
+
+
+def asked(shop: Shop, **headers: str) -> str:
+    host = f"{shop.tenant.slug}.localhost"
+    return http(
+        "GET", "/api/v1/activation/prices/services", host=host, headers={"X-Api-Key": shop.key, **headers}
+    )
+
+
+def fire(port: int, requests: list[str], seconds: float) -> load.Result:
+    return load.fire(Plan(port, CONNECTIONS, seconds, requests)).only(200, 304)

@@ -1,0 +1,27 @@
+"""The groups of rows, in the order in which they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.bench import checks, history, incoming, orders, polls, prices, world
+from tests.bench.report import Row
+from tests.bench.stack import Stack
+
+
+def rows(stack: Stack, *, groups: set[str], seconds: float, past_orders: int) -> Iterator[Row]:
+    """Measure what is asked for (P, B, S, U, C, H; none: all)."""
+    world.open_provider(stack)
+    if not groups or "P" in groups:
+        yield from polls.rows(stack, world.open_shop("polls", customers=700), seconds=seconds)
+    if not groups or "B" in groups:
+        yield from orders.rows(stack, seconds=seconds)
+    if not groups or "S" in groups:
+        yield from incoming.rows(stack, world.open_shop("incoming", customers=500), seconds=seconds)
+    if not groups or "U" in groups:
+        yield from checks.rows(stack, world.open_shop("checks", customers=1000), seconds=seconds)
+    if not groups or "C" in groups:
+        yield from prices.rows(stack, world.open_shop("prices", customers=1), seconds=seconds)
+    if not groups or "H" in groups:
+        shop = world.open_shop("history", customers=1000)
+        yield from history.rows(stack, shop, seconds=seconds, count=past_orders)

@@ -1,0 +1,52 @@
+"""The fast lane reads what Django would, on the pool's own connections, and gives them back."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from portal.fastlane import fetch_one
+
+POOLED = """
+import django; django.setup()
+from django.db import connection, OperationalError
+from portal.fastlane import fetch_one
+connection.pool.timeout = 1.0
+assert [fetch_one("SELECT %(n)s::int, 'a'", {"n": n}) for n in range(5)] == [(n, "a") for n in range(5)]
+assert connection.connection is None, "nothing stays checked out"
+try:
+    fetch_one("SELECT 1 / %(n)s::int", {"n": 0})
+except Exception as error:
+    assert type(error).__module__ == "django.db.utils", type(error)
+assert fetch_one("SELECT 1", {}) == (1,), "a failed statement does not spoil its connection"
+taken = connection.pool.getconn()
+try:
+    fetch_one("SELECT 1", {})
+except OperationalError:
+    print("refused")
+connection.pool.putconn(taken)
+with connection.pool.connection() as lent:
+    lent.execute("SELECT 1")
+    lent.close()  # as when the server went away
+assert fetch_one("SELECT 2", {}) == (2,), "a lost connection is replaced"
+connection.close_pool()
+"""
+
+
+@pytest.mark.django_db
+def test_without_a_pool_it_uses_djangos_connection():
+    assert fetch_one("SELECT %(n)s::int", {"n": 7}) == (7,)
+    assert connection.connection is not None
+
+
+@pytest.mark.django_db
+def test_no_row_is_none():
+    assert fetch_one("SELECT 1 WHERE %(n)s::int = 0", {"n": 1}) is None
+
+
+def test_o8_with_a_pool_it_borrows_one_connection_and_says_when_there_is_none(django_db_setup):
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_POOL_MAX_CONNECTIONS": "1"}
+    done = subprocess.run([sys.executable, "-c", POOLED], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "refused"), done.stderr

@@ -1,0 +1,102 @@
+"""`python -m tests.shops`: opens shops in the database that the environment names; prints them as JSON.
+
+{"accounts": [sandbox key …], "shops": [{"host", "key", "tenant", "customers": [external id …]}]}
+"""
+
+import argparse
+import json
+
+import django
+
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from accounts.keys import issue_key  # noqa: E402
+from accounts.models import Customer  # noqa: E402
+from billing.services import create_customer, create_tenant, move_money  # noqa: E402
+from providers.models import Country, Offer, Provider, ProviderHealth, Service  # noqa: E402
+from providers.sandbox.stock import shelves  # noqa: E402
+
+GOODS = (("telegram", "us"), ("whatsapp", "uk"))
+RICH_MICROS = 10_000_000_000
+
+
+def read_options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sandbox", required=True)
+    parser.add_argument("--tenants", type=int, default=1)
+    parser.add_argument("--customers", type=int, default=1)
+    parser.add_argument("--providers", type=int, default=1, help="of the shared pool")
+    parser.add_argument("--own", type=int, default=0, help="1: the last tenant has an account of its own")
+    parser.add_argument("--micros", type=int, default=RICH_MICROS, help="what each customer has")
+    parser.add_argument("--life_seconds", type=int, default=1_200)
+    parser.add_argument("--check_seconds", type=int, default=1)
+    parser.add_argument("--timeout_seconds", type=int, default=8)
+    return parser.parse_args()
+
+
+def open_provider(number, options, *, tenant=None):
+    """An account at the sandbox that sells GOODS; its key. Odd and even ones are cheaper for different goods,
+    so that orders go to all of them and from one to the other.
+    """
+    provider = Provider(
+        public_no=number,
+        display_name=f"Sandbox {number}",
+        tenant=tenant,
+        protocol="sandbox",
+        base_url=options.sandbox,
+        cancel_lock_seconds=0,
+        life_seconds=options.life_seconds,
+        timeout_seconds=options.timeout_seconds,
+        check_seconds=options.check_seconds,
+    )
+    provider.secret = f"sandbox_account_{number:06}"
+    provider.save()
+    ProviderHealth.objects.create(provider=provider)
+    for place, (service, country) in enumerate(GOODS):
+        tier = min(shelves()[service, country], key=lambda one: one.cost_micros)
+        Offer.objects.create(
+            provider=provider,
+            service_id=service,
+            country_id=country,
+            cost_micros=tier.cost_micros * (10 if tenant else 11 if number % 2 == place else 12) // 10,
+            count=1_000_000,
+            capabilities=["sms"],
+            upstream_service=service,
+            upstream_country=country,
+            upstream_ref=tier.ref,
+            quality=tier.quality,
+            fetched_at=timezone.now(),
+        )
+    return provider.secret
+
+
+def open_shop(number, options):
+    host = f"shop{number}.localhost"
+    tenant = create_tenant(slug=f"shop{number}", name=f"Shop {number}", hosts=[host])
+    move_money(
+        tenant_id=tenant.pk, customer_id=None, amount_micros=100 * RICH_MICROS, transaction_id="opening"
+    )
+    names = [f"shop{number}customer{each}" for each in range(options.customers)]
+    for name in names:
+        create_customer(tenant=tenant, external_id=name, opening_micros=options.micros)
+    Customer.objects.filter(tenant=tenant).update(max_active=1_000)
+    _, key = issue_key(tenant=tenant)
+    return tenant, {"host": host, "key": key, "tenant": tenant.pk, "customers": names}
+
+
+def main():
+    options = read_options()
+    for service, country in GOODS:
+        Service.objects.create(id=service, name=service.title())
+        Country.objects.create(id=country, name=country, iso2=country.upper()[:2], dial_codes=["1"])
+    opened = [open_shop(number, options) for number in range(options.tenants)]
+    accounts = [open_provider(number, options) for number in range(1, options.providers + 1)]
+    if options.own:
+        accounts.append(open_provider(90, options, tenant=opened[-1][0]))
+    print(json.dumps({"accounts": accounts, "shops": [shop for _, shop in opened]}))
+
+
+if __name__ == "__main__":
+    main()

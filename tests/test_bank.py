@@ -1,0 +1,23 @@
+"""A minute of the bank, as `make bank` runs it: M1–M10, U1–U7, O1–O5 and W1, W2 all at once, by chance."""
+
+import subprocess
+import sys
+
+import pytest
+
+from portal.embedded.places import CHECKOUT
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+def test_after_a_minute_of_kills_and_lost_replies_the_providers_books_and_ours_agree():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bank", "--seconds", "60"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    assert "The books agree." in done.stdout
