@@ -18,7 +18,7 @@ RUN useradd --system --uid 10001 --home-dir /portal --shell /usr/sbin/nologin po
 COPY --from=build /portal /portal
 WORKDIR /portal
 ENV PATH=/portal/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATIC_MANIFEST=1 \
-    PRIVATE_MEDIA_ROOT=/evidence
+    PRIVATE_MEDIA_ROOT=/evidence PROMETHEUS_MULTIPROC_DIR=/tmp
 USER portal
 EXPOSE 8000
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
