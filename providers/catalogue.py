@@ -13,7 +13,7 @@ from providers import canonical
 from providers.codes import known_codes, learn_codes
 from providers.contract import Can, ListedOffer, ProviderError
 from providers.health import note_failure, note_success
-from providers.http import send
+from providers.http import send_all
 from providers.models import CodeMap, Country, Provider, Service
 from providers.registry import adapter_for
 
@@ -165,9 +165,13 @@ def sync_offers(provider: Provider, now: datetime) -> Synced:
 def _fetch(provider: Provider, now: datetime) -> list[ListedOffer]:
     adapter = adapter_for(provider)
     try:
-        if Can.CATALOGUE in adapter.can:
-            learn_codes(provider, [item for call in adapter.catalogue() for item in send(call)])
-        lines = [line for call in adapter.prices() for line in send(call)]
+        known = (
+            [item for call in adapter.catalogue() for item in send_all(call)]
+            if Can.CATALOGUE in adapter.can
+            else []
+        )
+        learn_codes(provider, known)
+        lines = [line for call in adapter.prices(known) for line in send_all(call)]
     except ProviderError as error:
         note_failure(provider.pk, error, now)
         raise

@@ -142,6 +142,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object | None = None
     secret_params: frozenset[str] = frozenset({"api_key", "key", "token"})
+    follow: Callable[[Reply], Call[T] | None] | None = None  # the next page of a list, from this one's answer
     timeout_seconds: float = 8.0
     max_bytes: int = 65_536
     is_read: bool = True  # a read that fails tells nothing; a write that fails may have happened
@@ -240,7 +241,7 @@ class CatalogueItem:
 
 @dataclass(frozen=True, slots=True)
 class ListedOffer:
-    """One price line in the upstream's own codes."""
+    """One price line in the upstream's own codes. A rental has `kind` "rental" and the hours of its term."""
 
     service: str
     country: str
@@ -251,6 +252,16 @@ class ListedOffer:
     physical_count: int | None = None
     quality: float | None = None
     capabilities: Sequence[str] = ("sms",)
+    kind: str = "activation"
+    duration_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A rental that was made longer. What the upstream did not say is None."""
+
+    cost_micros: int | None = None
+    ends_at: datetime | None = None
 
 
 class Can(StrEnum):
@@ -267,6 +278,12 @@ class Can(StrEnum):
     VOICE = "voice"
     REPORT = "report"  # it takes complaints about a lease
     OWN_REFERENCE = "own_reference"  # it keeps and lists the reference we send
+    PREFIXES = "prefixes"  # it can be told which phone prefixes we do not want
+    RENTAL = "rental"
+    EXTEND_RENTAL = "extend_rental"
+    CANCEL_RENTAL = "cancel_rental"
+    FINISH_RENTAL = "finish_rental"
+    LIST_RENTALS = "list_rentals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,9 +309,20 @@ class Adapter(ABC):
 
     @abstractmethod
     def order(
-        self, *, service: str, country: str, operator: str, offer_ref: str, ceiling_micros: int, our_ref: str
+        self,
+        *,
+        service: str,
+        country: str,
+        operator: str,
+        offer_ref: str,
+        ceiling_micros: int,
+        our_ref: str,
+        capability: str = "sms",
+        exclude_prefixes: Sequence[str] = (),
     ) -> Call[Lease]:
-        """Take one number for at most `ceiling_micros` micro-USD."""
+        """Take one number for at most `ceiling_micros` micro-USD. `exclude_prefixes` (digits) is a wish where
+        the upstream knows it; the number is looked at again afterwards.
+        """
 
     @abstractmethod
     def status(self, *, upstream_ref: str) -> Call[Status]:
@@ -321,11 +349,51 @@ class Adapter(ABC):
     def catalogue(self) -> Sequence[Call[Sequence[CatalogueItem]]]:
         raise NotImplementedError(self.protocol)
 
-    def prices(self) -> Sequence[Call[Sequence[ListedOffer]]]:
+    def prices(self, known: Sequence[CatalogueItem] = ()) -> Sequence[Call[Sequence[ListedOffer]]]:
+        """The price list, rentals too. `known`: what `catalogue` gave, for upstreams that list by country."""
         raise NotImplementedError(self.protocol)
 
     def balance(self) -> Call[int]:
         """The account's funds in micro-USD."""
+        raise NotImplementedError(self.protocol)
+
+    # --- rentals: a lease by the hour, with as many messages as come ---
+
+    def rent(
+        self,
+        *,
+        service: str,
+        country: str,
+        operator: str,
+        offer_ref: str,
+        hours: int,
+        ceiling_micros: int,
+        our_ref: str,
+    ) -> Call[Lease]:
+        """Rent one number for `hours`, for at most `ceiling_micros` micro-USD. The lease's `expire_at` is its
+        end.
+        """
+        raise NotImplementedError(self.protocol)
+
+    def rental_status(self, *, upstream_ref: str) -> Call[Status]:
+        """State and all messages of one rental."""
+        raise NotImplementedError(self.protocol)
+
+    def list_rentals(self) -> Call[Sequence[ListedLease]]:
+        """All rentals that are open at the upstream."""
+        raise NotImplementedError(self.protocol)
+
+    def extend_rental(
+        self, *, upstream_ref: str, hours: int, ceiling_micros: int, our_ref: str
+    ) -> Call[Extension]:
+        raise NotImplementedError(self.protocol)
+
+    def cancel_rental(self, *, upstream_ref: str) -> Call[int | None]:
+        """End it and get money back: how many micro-USD (None: it does not say)."""
+        raise NotImplementedError(self.protocol)
+
+    def finish_rental(self, *, upstream_ref: str) -> Call[None]:
+        """End it early; nothing comes back."""
         raise NotImplementedError(self.protocol)
 
     def read_callback(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> Callback:

@@ -101,6 +101,8 @@ class Attempts:
             offer_ref=candidate.offer_ref,
             ceiling_micros=candidate.cost_micros,
             our_ref=our_ref,
+            capability=self.wish.capability,
+            exclude_prefixes=self.wish.exclude_prefixes,
         )
         seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
         try:

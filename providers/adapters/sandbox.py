@@ -73,7 +73,16 @@ class Sandbox(Adapter):
     )  # fmt: skip
 
     def order(
-        self, *, service: str, country: str, operator: str, offer_ref: str, ceiling_micros: int, our_ref: str
+        self,
+        *,
+        service: str,
+        country: str,
+        operator: str,
+        offer_ref: str,
+        ceiling_micros: int,
+        our_ref: str,
+        capability: str = "sms",
+        exclude_prefixes: Sequence[str] = (),
     ) -> Call[Lease]:
         wish = {
             "service": service,
@@ -109,7 +118,7 @@ class Sandbox(Adapter):
     def catalogue(self) -> Sequence[Call[Sequence[CatalogueItem]]]:
         return [self._read("/v1/catalogue", read_catalogue, max_bytes=LONG_LIST_BYTES)]
 
-    def prices(self) -> Sequence[Call[Sequence[ListedOffer]]]:
+    def prices(self, known: Sequence[CatalogueItem] = ()) -> Sequence[Call[Sequence[ListedOffer]]]:
         return [self._read("/v1/prices", read_prices, max_bytes=LONG_LIST_BYTES)]
 
     def balance(self) -> Call[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from http.client import HTTPResponse
 from socket import socket
@@ -31,18 +32,38 @@ from providers.http.common import (
     read,
 )
 
+PAGES_MAX = 1_000
+
 
 def send(call: Call[T]) -> T:
     """Send one call and read its answer. Raises only Refused, Unreachable or OutcomeUnknown."""
+    return _ask(call)[0]
+
+
+def send_all(call: Call[Sequence[T]]) -> Sequence[T]:
+    """Everything in a list: its call's answer and the pages that follow it. Raises as `send` does."""
+    items: list[T] = []
+    for _ in range(PAGES_MAX):
+        found, reply = _ask(call)
+        items.extend(found)
+        following = call.follow(reply) if call.follow else None
+        if following is None:
+            return items
+        call = following
+    raise OutcomeUnknown("the list does not end")
+
+
+def _ask(call: Call[T]) -> tuple[T, Reply]:
     let_go_of_database()
     started = time.monotonic()
     try:
-        result = read(call, _exchange(call, started + call.timeout_seconds))
+        reply = _exchange(call, started + call.timeout_seconds)
+        result = read(call, reply)
     except ProviderError as error:
         note_call(call, time.monotonic() - started, error)
         raise
     note_call(call, time.monotonic() - started)
-    return result
+    return result, reply
 
 
 class _Flight(threading.local):
