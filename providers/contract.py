@@ -196,11 +196,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the upstream says of one lease now."""
+    """What the upstream says of one lease now. `expire_at` is a rental's end as the upstream has it: by it an
+    extension whose answer was lost is found out.
+    """
 
     state: UpstreamState
     messages: Sequence[Sms] = ()
     cost_micros: int | None = None
+    expire_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,17 +221,19 @@ class ListedLease:
     cost_micros: int | None = None
     created_at: datetime | None = None
     messages: Sequence[Sms] = ()
+    expire_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
     """A verified callback. `is_proof`: it was signed by a recipe we trust, so its content may move money
-    without asking again.
+    without asking again. `is_rental`: its reference is that of a rental, which many upstreams count apart.
     """
 
     upstream_ref: str
     is_proof: bool
     status: Status | None = None
+    is_rental: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +289,7 @@ class Can(StrEnum):
     CANCEL_RENTAL = "cancel_rental"
     FINISH_RENTAL = "finish_rental"
     LIST_RENTALS = "list_rentals"
+    RENTAL_MESSAGES_IN_LIST = "rental_messages_in_list"  # that list tells state and messages of each, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,16 +386,19 @@ class Adapter(ABC):
         raise NotImplementedError(self.protocol)
 
     def list_rentals(self) -> Call[Sequence[ListedLease]]:
-        """All rentals that are open at the upstream."""
+        """All rentals that are open at the upstream; without RENTAL_MESSAGES_IN_LIST only that they are."""
         raise NotImplementedError(self.protocol)
 
     def extend_rental(
         self, *, upstream_ref: str, hours: int, ceiling_micros: int, our_ref: str
     ) -> Call[Extension]:
+        """Add `hours` to the present end, for at most `ceiling_micros` micro-USD."""
         raise NotImplementedError(self.protocol)
 
     def cancel_rental(self, *, upstream_ref: str) -> Call[int | None]:
-        """End it and get money back: how many micro-USD (None: it does not say)."""
+        """End it and get money back: how many micro-USD (None: it does not say; then its rule holds, which is
+        everything within the first minutes without a message).
+        """
         raise NotImplementedError(self.protocol)
 
     def finish_rental(self, *, upstream_ref: str) -> Call[None]:
