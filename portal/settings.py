@@ -320,7 +320,7 @@ RETAIL_RATES = env.figures(
         "finalize": 50,
         "balance": 300,
         "flags": 300,
-        "history": 60,
+        "history": 6,
         "transactions": 60,
         "transaction": 300,
         "customer": 60,

@@ -18,7 +18,7 @@ from activations.services.attempts import Attempts
 from activations.services.clock import Clock
 from activations.services.eligibility import check_buyer
 from activations.services.price_tokens import continued, too_dear
-from activations.services.quoting import quote
+from activations.services.quoting import check_markup, quote
 from activations.services.request_keys import KeyedRequest, answer_with
 from activations.services.scope import short_of
 from activations.wish import Wish
@@ -66,6 +66,7 @@ def _order(
     rules = load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
     ceiling = wish.max_price_micros or max(route.suggested_micros, route.candidates[0].price_micros)
+    check_markup(wish, max_price_micros=ceiling)
     quotes = [
         quote(candidate, wish=wish, rules=rules, max_price_micros=ceiling)
         for candidate in route.candidates

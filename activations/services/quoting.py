@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from activations.wish import Wish
 from billing.prices import Rules
+from portal.errors import ValidationError
 from providers.router import Candidate
 
 CENT = 10_000
+HIGHEST_CUSTOMER_PRICE = 1_000_000  # cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ class Quote:
 def with_markup(price_micros: int, percent: int) -> int:
     """Price plus percent, rounded up to a whole cent."""
     return -(-price_micros * (100 + percent) // (100 * CENT)) * CENT
+
+
+def check_markup(wish: Wish, *, max_price_micros: int) -> None:
+    """Raises ValidationError when the markup makes a price at this ceiling that no customer pays (RT-16)."""
+    highest = HIGHEST_CUSTOMER_PRICE * CENT
+    if wish.markup_percent is not None and with_markup(max_price_micros, wish.markup_percent) > highest:
+        sentence = f"makes a price above {HIGHEST_CUSTOMER_PRICE} cents out of {max_price_micros // CENT}."
+        raise ValidationError({"customer_markup": sentence})
 
 
 def price_at(candidate: Candidate, cost_micros: int, *, wish: Wish, rules: Rules) -> int:

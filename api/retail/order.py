@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 from django.http import HttpRequest
 
+from activations.services.quoting import HIGHEST_CUSTOMER_PRICE, check_markup
 from activations.wish import Wish
 from api.input import Choice, Integer, Number, Text, json_object, read_fields
 from portal.errors import ValidationError
 
 BODY_BYTES = 4_096
 CENT = 10_000  # micro-USD
-HIGHEST_CUSTOMER_PRICE = 1_000_000  # cents
 
 # `+` between the parts, not `*`: 30 letters and one wrong character would otherwise be tried for minutes.
 SERVICE_ID = Text(
@@ -46,7 +46,10 @@ def read_order(request: HttpRequest) -> tuple[Wish, str | None, bytes]:
     body = json_object(request, limit=BODY_BYTES)
     fields = read_fields(body, ORDER)
     _check_billing(fields)
-    return _wish(fields), key, digest_of(body)
+    wish = _wish(fields)
+    if wish.max_price_micros is not None:
+        check_markup(wish, max_price_micros=wish.max_price_micros)
+    return wish, key, digest_of(body)
 
 
 def request_key(request: HttpRequest) -> str | None:
@@ -72,10 +75,6 @@ def _check_billing(fields: dict[str, Any]) -> None:
     if not has_price and not has_markup:
         wanted = "customer_markup" if fields["customer_billing_type"] == "dynamic" else "customer_price"
         raise ValidationError({wanted: "is required: say what the customer pays."})
-    if has_markup and fields["max_price"] is not None:
-        highest = fields["max_price"] * (100 + fields["customer_markup"])
-        if highest > HIGHEST_CUSTOMER_PRICE * 100:
-            raise ValidationError({"customer_markup": "makes a price above 1000000 cents at this max_price."})
     if fields["order_id"] and fields["orderId"] and fields["order_id"] != fields["orderId"]:
         raise ValidationError({"orderId": "differs from order_id."})
 

@@ -141,21 +141,6 @@ def test_catalogue_refuses_other_methods_and_missing_keys(partner):
     assert names(partner.get("services", key="")) == (401, "UnauthorizedException")
 
 
-def test_catalogue_and_price_lists_have_the_rates_of_the_contract(partner, settings, catalogue):
-    for address, limit in [
-        ("countries", 15),
-        ("activation/services", 15),
-        ("retail/m/prices/countries", 6),
-        ("activation/prices/services", 6),
-        ("activation/prices/services/netflix/countries/us", 60),
-        ("user/balance", 300),
-    ]:
-        for _ in range(limit):
-            status, _ = partner.get(address)
-            assert status == 200
-        assert names(partner.get(address)) == (429, "TooManyRequestsException")
-
-
 @pytest.mark.parametrize("name", ["uk", "us", "us_v", "nowhere", "a'><script>"])
 def test_every_country_has_a_picture(client, name):
     response = client.get(f"/static/retail/countries/{name}.svg")

@@ -183,6 +183,21 @@ def test_neither_price_nor_markup_is_refused(partner, shop):
     assert partner.post(f"{partner.a}/activation", dynamic)[1]["details"].keys() == {"customer_markup"}
 
 
+def test_rt16_no_markup_makes_a_price_above_a_million_cents(partner, shop):
+    shop.offer.cost_micros = 200_000_000
+    shop.offer.save(update_fields=["cost_micros"])
+    wish = {"service_id": SERVICE, "country_id": COUNTRY, "customer_markup": 10_000}
+
+    for asked in (wish, {**wish, "max_price": 10_000}, {**wish, "customer_billing_type": "dynamic"}):
+        status, body = partner.post(f"{partner.a}/activation", asked)
+        assert (status, list(body["details"])) == (400, ["customer_markup"])
+
+    assert "1000000 cents" in body["details"]["customer_markup"]
+    assert partner.money() == (100_000_000, 0)
+    assert not Activation.objects.exists()
+    assert partner.post(f"{partner.a}/activation", {**wish, "customer_markup": 4_900})[0] == 402
+
+
 def test_refusals_of_an_order_have_their_names(partner, shop):
     ServiceFactory(id="banned", prohibited=True)
     ServiceFactory(id="empty")
