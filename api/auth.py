@@ -20,11 +20,13 @@ from django.http import HttpRequest
 from accounts.hosts import KEY_FITS_HOST, host_of
 from accounts.identity import Buyer
 from accounts.keys import digest
-from portal.errors import AuthInvalid, AuthMissing, PermissionDenied
+from accounts.models import Customer, Tenant
+from portal.errors import AccountBlocked, AuthInvalid, AuthMissing, CustomerNotActive, PermissionDenied
 from portal.fastlane import fetch_one
 
 SCOPES = ("read", "order", "manage")
 TOUCH_EVERY = timedelta(minutes=1)
+MAY_READ = {Customer.Status.ACTIVE, Customer.Status.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,13 @@ SELECT k.id, k.tenant_id, k.customer_id, k.scopes, k.allowed_networks, k.expires
 FROM accounts_apikey k
 JOIN accounts_tenant t ON t.id = k.tenant_id
 LEFT JOIN accounts_tenant live ON live.id = t.live_tenant_id
-LEFT JOIN accounts_customer c ON c.tenant_id = k.tenant_id AND c.external_id = %(customer)s
+LEFT JOIN accounts_customer c ON {customer}
 {joins}
 WHERE k.digest = %(digest)s
 """
 OURS = 19  # columns above, before those of the route
+NAMED = "c.tenant_id = k.tenant_id AND c.external_id = %(customer)s"  # the address says which customer
+OWN = "c.id = k.customer_id"  # the key does
 
 TOUCH = """
 UPDATE accounts_apikey SET last_used_at = %s
@@ -74,10 +78,10 @@ WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
 
 
 @cache
-def statement(extra: Extra) -> str:
+def statement(extra: Extra, customer: str) -> str:
     """The SELECT of a route; always the same text, so that PostgreSQL prepares it once."""
     columns = f", {extra.columns}" if extra.columns else ""
-    return SELECT.format(fits_host=KEY_FITS_HOST, columns=columns, joins=extra.joins)
+    return SELECT.format(fits_host=KEY_FITS_HOST, columns=columns, customer=customer, joins=extra.joins)
 
 
 def find_caller(
@@ -94,18 +98,49 @@ def find_caller(
 
     Raises AuthMissing, AuthInvalid (unknown, revoked, expired, of another base or host), PermissionDenied.
     """
-    given = request.META.get("HTTP_X_API_KEY", "")
-    if not given:
-        raise AuthMissing()
-    if (known_by := digest(given)) is None:
-        raise AuthInvalid()
-    row = fetch_one(
-        statement(extra), {"digest": known_by, "host": host_of(request), "customer": customer, **params}
+    row = _look_up(
+        request, request.META.get("HTTP_X_API_KEY", ""), statement(extra, NAMED), customer=customer, **params
     )
+    _check_alive(row, now=now)
+    _check_base(row, is_test=is_test)
+    _check_rights(request, scopes=row[3], networks=row[4], scope=scope)
+    return _caller(row)
+
+
+def find_customer(
+    request: HttpRequest,
+    key: str,
+    *,
+    extra: Extra = NOTHING,
+    scope: str,
+    now: datetime,
+    **params: str | int,
+) -> Caller:
+    """The caller by the key of one customer; a test key is one of his at the test twin.
+
+    Raises AuthMissing, AuthInvalid (unknown, revoked, expired, the account's, of another host),
+    PermissionDenied.
+    """
+    row = _look_up(request, key, statement(extra, OWN), **params)
+    _check_alive(row, now=now)
+    if row[2] is None:
+        raise AuthInvalid("This is the key of the account; this API takes the key of one customer.")
+    _check_rights(request, scopes=row[3], networks=row[4], scope=scope)
+    return _caller(row)
+
+
+def _look_up(request: HttpRequest, key: str, sql: str, **params: str | int) -> tuple[Any, ...]:
+    if not key:
+        raise AuthMissing()
+    if (known_by := digest(key)) is None:
+        raise AuthInvalid()
+    row = fetch_one(sql, {"digest": known_by, "host": host_of(request), **params})
     if row is None:
         raise AuthInvalid()
-    _check_key(row, is_test=is_test, now=now)
-    _check_rights(request, scopes=row[3], networks=row[4], scope=scope)
+    return row
+
+
+def _caller(row: tuple[Any, ...]) -> Caller:
     return Caller(
         key_id=row[0],
         tenant_id=row[1],
@@ -136,10 +171,32 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _check_key(row: Sequence[Any], *, is_test: bool, now: datetime) -> None:
+def refuse_on_hold(caller: Caller, *, closed_by: str = "any") -> None:
+    """A suspended tenant and a disabled customer get no answers. Raises AccountBlocked, CustomerNotActive.
+
+    `closed_by`: whose hold counts: "any", "account" (only the tenant's) or "none".
+    """
+    if closed_by == "none":
+        return
+    if caller.tenant_status != Tenant.Status.ACTIVE:
+        raise AccountBlocked("This account is suspended. Please contact support.")
+    if closed_by == "any" and caller.buyer and caller.buyer.customer_status not in MAY_READ:
+        status = caller.buyer.customer_status
+        raise CustomerNotActive(f"This customer is {_in_words(status)}.", status=status)
+
+
+def _in_words(status: str) -> str:
+    return "marked for deletion" if status == Customer.Status.MARKED_FOR_DELETION else status
+
+
+def _check_alive(row: Sequence[Any], *, now: datetime) -> None:
     expires_at, revoked_at, fits_host = row[5], row[6], row[12]
     if revoked_at is not None or (expires_at is not None and expires_at <= now) or not fits_host:
         raise AuthInvalid()
+
+
+def _check_base(row: Sequence[Any], *, is_test: bool) -> None:
+    """The retail API keeps live and test apart by address, and serves accounts."""
     if row[2] is not None:
         raise AuthInvalid("This is the key of one customer; this API takes a key of the account.")
     if row[8] and not is_test:

@@ -7,39 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 
-import structlog
 from django.conf import settings
-from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.models import Customer, Tenant
-from api.auth import NOTHING, Caller, Extra, address_of, find_caller, touch
+from api.answering import answered
+from api.auth import NOTHING, Caller, Extra, address_of, find_caller, refuse_on_hold, touch
 from api.limits import limiter
 from api.retail.errors import write_error
 from portal.errors import (
-    AccountBlocked,
     AuthInvalid,
-    CustomerNotActive,
-    Internal,
     MethodNotAllowed,
-    PortalError,
     UnknownCustomer,
     UnknownPath,
-    UpstreamUnavailable,
-    ValidationError,
 )
-from portal.pages import is_unavailable
-
-log = structlog.get_logger(__name__)
 
 View = Callable[..., HttpResponseBase]
 
 CUSTOMER_ID = re.compile(r"[a-zA-Z0-9]{1,80}", re.ASCII)
-BAD_IN_PATH = re.compile("[\0%\ufffd]")
 ACTIVATION_ID = re.compile(r"[0-9a-f]{24}")
-MAY_READ = {Customer.Status.ACTIVE, Customer.Status.PAUSED}
 
 
 @dataclass(frozen=True)
@@ -86,37 +73,9 @@ def admit(
     return caller
 
 
-def refuse_on_hold(caller: Caller, *, closed_by: str = "any") -> None:
-    """A suspended tenant and a disabled customer get no answers. Raises AccountBlocked, CustomerNotActive."""
-    if closed_by == "none":
-        return
-    if caller.tenant_status != Tenant.Status.ACTIVE:
-        raise AccountBlocked("This account is suspended. Please contact support.")
-    if closed_by == "any" and caller.buyer and caller.buyer.customer_status not in MAY_READ:
-        status = caller.buyer.customer_status
-        raise CustomerNotActive(f"This customer is {_in_words(status)}.", status=status)
-
-
-def refuse_bad_path(request: HttpRequest) -> None:
-    """B1, B2: a NUL or a byte that is not UTF-8 in the path (Django leaves such a byte percent-encoded)."""
-    if BAD_IN_PATH.search(request.path_info):
-        raise ValidationError({"path": "has a character that no id here can have."})
-
-
 def answer(request: HttpRequest, view: Callable[[], HttpResponseBase]) -> HttpResponseBase:
     """What `view` returns; refusals, and failures of ours, become the dialect's envelope."""
-    try:
-        refuse_bad_path(request)
-        return view()
-    except PortalError as error:
-        return write_error(error)
-    except Exception as error:
-        if is_unavailable(error):
-            log.warning("database_unavailable", exc_info=error)
-            return write_error(UpstreamUnavailable("The service is busy. Please try again in a moment."))
-        got_request_exception.send(sender=answer, request=request)
-        log.exception("request_failed")
-        return write_error(Internal())
+    return answered(request, view, write_error)
 
 
 def retail(gate: Gate) -> Callable[[View], View]:
@@ -161,7 +120,3 @@ def _subject(caller: Caller, gate: Gate) -> str:
 def _if_shaped(pattern: re.Pattern[str], given: str | None) -> str:
     """An id that can exist, or "": nothing has that id, so it is looked for and not found like any other."""
     return given if given and pattern.fullmatch(given) else ""
-
-
-def _in_words(status: str) -> str:
-    return "marked for deletion" if status == Customer.Status.MARKED_FOR_DELETION else status

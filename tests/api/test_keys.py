@@ -118,8 +118,10 @@ def without(monkeypatch):
     """Takes a guard out of the key lookup, to see that a test would notice."""
 
     def take_out(guard):
-        assert guard in auth.SELECT
-        monkeypatch.setattr(auth, "SELECT", auth.SELECT.replace(guard, "TRUE"))
+        place = "NAMED" if guard in auth.NAMED else "SELECT"
+        text = getattr(auth, place)
+        assert guard in text
+        monkeypatch.setattr(auth, place, text.replace(guard, "TRUE"))
         auth.statement.cache_clear()
 
     yield take_out

@@ -1,0 +1,49 @@
+"""The door of the dialects whose keys belong to one customer each: key, rate, hold.
+
+A dialect says how it spells its refusals; who may come in is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.identity import Buyer
+from api.auth import NOTHING, Caller, Extra, address_of, find_customer, refuse_on_hold, touch
+from api.limits import limiter
+from portal.errors import AuthInvalid
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a route asks of its caller. `rate` is a name and its requests per minute and key."""
+
+    rate: str
+    per_minute: int
+    scope: str = "read"
+    extra: Extra = NOTHING
+    touches: bool = True  # notes the key's last use; polls do not
+
+
+def let_in(
+    request: HttpRequest, key: str, route: Pass, *, dialect: str, **params: str | int
+) -> tuple[Caller, Buyer]:
+    """The caller and its customer; `params` are those of the joins of the route's `extra`.
+
+    Raises AuthMissing, AuthInvalid, PermissionDenied, RateLimited, AccountBlocked, CustomerNotActive.
+    """
+    now = timezone.now()
+    try:
+        caller = find_customer(request, key, extra=route.extra, scope=route.scope, now=now, **params)
+    except AuthInvalid:
+        limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
+        raise
+    limiter.spend(f"{dialect}:{route.rate}", f"k{caller.key_id}", limit=route.per_minute)
+    refuse_on_hold(caller)
+    if route.touches:
+        touch(caller, now=now)
+    assert caller.buyer is not None  # the key is a customer's
+    return caller, caller.buyer
