@@ -92,7 +92,9 @@ def _choose(account: Account, wish: dict[str, Any], pair: tuple[str, str], ceili
 
 
 def _cost(account: Account, pair: tuple[str, str], tier: Tier) -> int:
-    return account.costs.get((*pair, tier.ref), tier.cost_micros) if account.costs else tier.cost_micros
+    cost = account.costs.get((*pair, tier.ref), tier.cost_micros) if account.costs else tier.cost_micros
+    step = account.settings.price_step_micros
+    return -(-cost // step) * step
 
 
 def _lease_reply(lease: Lease) -> bytes:

@@ -50,6 +50,8 @@ class Settings:
     cancel_lock_seconds: float = 10.0
     life_seconds: float = 1_200.0
     callbacks: bool = True
+    callback_url: str = ""  # where to, when an order names no address
+    price_step_micros: int = 1  # prices are rounded up to multiples of it
 
 
 class Account:

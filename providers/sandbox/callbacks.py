@@ -33,30 +33,34 @@ class Callbacks:
         self.tasks: set[asyncio.Task[None]] = set()
 
     def push(self, account: Account, lease: Lease, status: object) -> None:
-        """Schedule the callback of a lease that asked for one."""
-        if not lease.callback_url or not account.settings.callbacks:
+        """Schedule the callback of a lease that asked for one, or whose account has an address for all."""
+        url = lease.callback_url or account.settings.callback_url
+        if not url or not account.settings.callbacks:
             return
         fault = account.take_fault("callback") if account.faults else None
         if fault is not None and fault.kind in ("lost", "silent"):
             return
-        body = orjson.dumps({"id": str(lease.id), "ref": lease.ref, **dict(status)})  # type: ignore[call-overload]
+        body = self.body(account, lease, status)
         for _ in range(2 if fault is not None and fault.kind == "doubled" else 1):
-            task = asyncio.get_running_loop().create_task(
-                self._deliver(account.key, lease.callback_url, body)
-            )
+            task = asyncio.get_running_loop().create_task(self._deliver(account, url, body))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def _deliver(self, key: bytes, url: str, body: bytes) -> None:
+    def body(self, account: Account, lease: Lease, status: object) -> bytes:
+        return orjson.dumps({"id": str(lease.id), "ref": lease.ref, **dict(status)})  # type: ignore[call-overload]
+
+    def headers(self, account: Account, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        return {
+            "X-Sandbox-Id": message_id,
+            "X-Sandbox-Timestamp": str(timestamp),
+            "X-Sandbox-Signature": sign(account.key, message_id, timestamp, body),
+        }
+
+    async def _deliver(self, account: Account, url: str, body: bytes) -> None:
         message_id = secrets.token_hex(12)
         for wait in WAITS_SECONDS:
             await asyncio.sleep(wait)
-            timestamp = int(time.time())
-            headers = {
-                "X-Sandbox-Id": message_id,
-                "X-Sandbox-Timestamp": str(timestamp),
-                "X-Sandbox-Signature": sign(key, message_id, timestamp, body),
-            }
+            headers = self.headers(account, message_id, int(time.time()), body)
             try:
                 if await asyncio.wait_for(self._post(url, headers, body), ANSWER_SECONDS) < 300:
                     return

@@ -63,10 +63,17 @@ def cut(fault: Fault, run: Run) -> Outcome:
 
 
 def garbage(fault: Fault, run: Run) -> Outcome:
-    """A 200 with `text` that is no JSON."""
+    """`text` that nobody expects, with `status` (200)."""
     if fault.after:
         run()
-    return raw(200, str(fault.with_.get("text", "Internal error: try later")).encode(), "text/plain")
+    text = str(fault.with_.get("text", "Internal error: try later"))
+    return raw(int(fault.with_.get("status", 200)), text.encode(), "text/plain")
+
+
+def mistyped(fault: Fault, run: Run) -> Outcome:
+    """The true answer under another content type (`type`)."""
+    head, _, body = run().partition(b"\r\n\r\n")
+    return raw(int(head[9:12]), body, str(fault.with_.get("type", "text/html; charset=utf-8")))
 
 
 def huge(fault: Fault, run: Run) -> Outcome:
@@ -123,6 +130,7 @@ KINDS: dict[str, Callable[[Fault, Run], Outcome]] = {
     "html": html,
     "cut": cut,
     "garbage": garbage,
+    "mistyped": mistyped,
     "huge": huge,
     "redirect": redirect,
     "refuse": refuse,

@@ -83,9 +83,13 @@ class Connection(asyncio.Protocol):
             self.buffer = self.buffer[end + 4 + length :]
             self._serve(head, low, body)
 
-    def _serve(self, head: bytes, low: bytes, body: bytes) -> None:
+    def outcome(self, head: bytes, low: bytes, body: bytes) -> Outcome:
+        """What one request gets; `low` is its head in small letters."""
         method, path, _ = head[: head.find(b"\r\n")].split(b" ", 2)
-        outcome = self.site(method, path, _header(head, low, b"x-api-key"), body)
+        return self.site(method, path, _header(head, low, b"x-api-key"), body)
+
+    def _serve(self, head: bytes, low: bytes, body: bytes) -> None:
+        outcome = self.outcome(head, low, body)
         is_last = b"\r\nconnection: close" in low
         if isinstance(outcome, bytes):
             self.transport.write(outcome)

@@ -37,16 +37,20 @@ class Sandbox:
 
     def __init__(self, *, journal: Path | None = None, defaults: Settings | None = None) -> None:
         self.books = Books(journal=journal, defaults=defaults)
-        self.callbacks = Callbacks()
+        self.callbacks = self.make_callbacks()
         self.control = Control(self.books, self.callbacks.push)
         self.connections: set[Connection] = set()
         self.server: asyncio.Server | None = None
 
+    def make_callbacks(self) -> Callbacks:
+        return Callbacks()
+
+    def make_connection(self) -> Connection:
+        return Connection(self.answer, self.connections)
+
     async def start(self, *, host: str = "127.0.0.1", port: int = 0) -> str:
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(
-            lambda: Connection(self.answer, self.connections), host, port, backlog=1_024
-        )
+        self.server = await loop.create_server(self.make_connection, host, port, backlog=1_024)
         return f"http://{host}:{self.server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:

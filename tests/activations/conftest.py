@@ -21,7 +21,7 @@ from providers.sandbox.actions import status_of
 from providers.sandbox.callbacks import sign
 from providers.sandbox.stock import shelves
 from tests.factories import CountryFactory, CustomerFactory, OfferFactory, ServiceFactory, fund
-from tests.upstream import other_upstream, sandbox_server, upstream  # noqa: F401  (fixtures)
+from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
 SERVICE, COUNTRY = "telegram", "us"
 

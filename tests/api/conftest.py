@@ -14,7 +14,7 @@ from api.limits import limiter
 from billing.models import Wallet
 from providers.sandbox.stock import shelves
 from tests.factories import CountryFactory, CustomerFactory, OfferFactory, ServiceFactory, TenantFactory, fund
-from tests.upstream import other_upstream, sandbox_server, upstream  # noqa: F401  (fixtures)
+from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
 SERVICE, COUNTRY = "telegram", "us"
 

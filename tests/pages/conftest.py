@@ -25,7 +25,7 @@ from tests.factories import (
     ServiceFactory,
     UserFactory,
 )
-from tests.upstream import other_upstream, sandbox_server, upstream  # noqa: F401  (fixtures)
+from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
 # ruff: noqa: F811
 

@@ -14,7 +14,7 @@ from providers.models import Provider
 from providers.tasks import name_unreadable_secrets
 from tests.activations.conftest import Shop
 from tests.factories import MemberFactory, ProviderFactory, TenantFactory
-from tests.upstream import other_upstream, sandbox_server, upstream  # noqa: F401  (fixtures)
+from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

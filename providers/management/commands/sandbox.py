@@ -13,6 +13,7 @@ from providers.sandbox.server import Sandbox
 
 
 class Command(BaseCommand):
+    server = Sandbox
     help = (
         "Run the sandbox provider. An API key is any text that begins with sandbox_ (16 characters or more)."
     )
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             cancel_lock_seconds=options["cancel_lock_seconds"],
             life_seconds=options["life_seconds"],
         )
-        sandbox = Sandbox(journal=options["journal"], defaults=settings)
+        sandbox = self.server(journal=options["journal"], defaults=settings)
         asyncio.run(self.serve(sandbox, options["host"], options["port"]))
 
     async def serve(self, sandbox: Sandbox, host: str, port: int) -> None:
