@@ -348,6 +348,11 @@ class Check(models.Model):
     kind = models.CharField(max_length=9, choices=Kind.choices)
     due_at = models.DateTimeField()
     tries = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Failures in a row.")
+    gone = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="How often in a row the provider said that it knows no such number.",
+    )
     parked_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:

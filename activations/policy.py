@@ -34,5 +34,9 @@ CHECK_BATCH = 500
 LIST_FROM_ROWS = 4  # so many due numbers at one provider are asked for by one list call, where it has one
 COMPARE_LISTS_EVERY = timedelta(seconds=30)
 PARK_AFTER_TRIES = 8
+# A number that the provider says it does not know is given up after so many answers, which come within a
+# minute.
+GONE_ANSWERS_NEEDED = 3
+GONE_AGAIN = timedelta(seconds=20)
 
 MAX_TEXT = 2_000

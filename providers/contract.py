@@ -82,6 +82,12 @@ class BadCredentials(Refused):
     code = "bad_credentials"
 
 
+class BadOptions(BadCredentials):
+    """Operator's trouble: an option of the account is missing or wrong; the text names it."""
+
+    code = "bad_options"
+
+
 class Banned(Refused):
     """Operator's trouble: the upstream will not serve us until `until` (None: unknown)."""
 
@@ -275,7 +281,9 @@ class Can(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     FINISH = "finish"
+    READY = "ready"  # it can be told that the message was sent
     LIST_ACTIVE = "list_active"
+    MESSAGES_IN_LIST = "messages_in_list"  # that list tells state and messages of each, too
     CALLBACK = "callback"
     CATALOGUE = "catalogue"
     PRICES = "prices"
@@ -303,15 +311,27 @@ class Account:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+def words_of(options: Mapping[str, object], name: str) -> frozenset[str]:
+    """An option that is a list of words; what is something else counts as none."""
+    value = options.get(name)
+    return frozenset(str(word) for word in value) if isinstance(value, list) else frozenset()
+
+
 class Adapter(ABC):
-    """Translation for one protocol. Calls of a capability that is not in `can` are never asked for."""
+    """Translation for one protocol. Calls of a capability that is not in `can` are never asked for.
+
+    The class says what the protocol can, an instance what the account can: its option `without` (names of
+    `Can`) takes away what this upstream has not.
+    """
 
     protocol: ClassVar[str]
     label: ClassVar[str]
-    can: ClassVar[frozenset[Can]]
+    can: frozenset[Can]
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        if "without" in account.options:
+            self.can = self.can - words_of(account.options, "without")
 
     @abstractmethod
     def order(
@@ -339,6 +359,10 @@ class Adapter(ABC):
         raise NotImplementedError(self.protocol)
 
     def cancel(self, *, upstream_ref: str) -> Call[None]:
+        raise NotImplementedError(self.protocol)
+
+    def ready(self, *, upstream_ref: str) -> Call[None]:
+        """Tell it that the message was sent; a hint that changes nothing."""
         raise NotImplementedError(self.protocol)
 
     def retry(self, *, upstream_ref: str) -> Call[None]:

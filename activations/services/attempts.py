@@ -94,18 +94,18 @@ class Attempts:
 
     def _send(self, adapter: Adapter, current: Quote, *, our_ref: str) -> Lease:
         candidate = current.candidate
-        call = adapter.order(
-            service=candidate.upstream_service,
-            country=candidate.upstream_country,
-            operator=candidate.operator,
-            offer_ref=candidate.offer_ref,
-            ceiling_micros=candidate.cost_micros,
-            our_ref=our_ref,
-            capability=self.wish.capability,
-            exclude_prefixes=self.wish.exclude_prefixes,
-        )
-        seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
         try:
+            call = adapter.order(
+                service=candidate.upstream_service,
+                country=candidate.upstream_country,
+                operator=candidate.operator,
+                offer_ref=candidate.offer_ref,
+                ceiling_micros=candidate.cost_micros,
+                our_ref=our_ref,
+                capability=self.wish.capability,
+                exclude_prefixes=self.wish.exclude_prefixes,
+            )
+            seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
             lease = send(replace(call, timeout_seconds=seconds))
         except ProviderError as error:
             health.note_failure(candidate.provider_id, error, self.clock.now())

@@ -53,7 +53,7 @@ def terms_of(lease: Lease, *, account: Defaults, adapter: Adapter, now: datetime
     cancelable_after = lease.cancelable_after or now + timedelta(seconds=account.cancel_lock_seconds)
     can_retry = Can.RETRY in adapter.can
     check_at = now + timedelta(seconds=account.check_seconds)
-    lists = Can.LIST_ACTIVE in adapter.can
+    lists = Can.MESSAGES_IN_LIST in adapter.can
     return Terms(
         formatted=format_phone(clean_phone(lease.phone)),
         expire_at=expire_at,

@@ -15,12 +15,13 @@ from providers.contract import Call, OutcomeUnknown, ProviderError, Refused, Rep
 
 CONNECT_SECONDS = 3.0
 SLOW_SECONDS = 2.0
+PAGES_MAX = 1_000
 BASE_HEADERS: Mapping[str, str] = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",  # an answer's size is its size
     "User-Agent": "portal",
 }
-MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,14 @@ def read(call: Call[T], reply: Reply) -> T:
         return call.read(reply)
     except MALFORMED as slip:
         raise OutcomeUnknown(f"unreadable answer ({type(slip).__name__})") from None
+
+
+def next_page(call: Call[T], reply: Reply) -> Call[T] | None:
+    """The call for the page after this one; None: that was the last."""
+    try:
+        return call.follow(reply) if call.follow else None
+    except MALFORMED as slip:
+        raise OutcomeUnknown(f"unreadable list ({type(slip).__name__})") from None
 
 
 def note_call(call: Call[Any], seconds: float, error: ProviderError | None = None) -> None:

@@ -7,17 +7,19 @@ import atexit
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import aiohttp
 
 from providers.contract import Call, OutcomeUnknown, ProviderError, Refused, Reply, T, Unreachable
 from providers.http.common import (
     CONNECT_SECONDS,
+    PAGES_MAX,
     body_of,
     headers_of,
     let_go_of_database,
+    next_page,
     note_call,
     read,
 )
@@ -44,7 +46,7 @@ class Sent(NamedTuple, Generic[Tag, T]):
 
 def send_many(calls: Iterable[tuple[Tag, Call[T]]], *, limit: int = LIMIT) -> Iterator[Sent[Tag, T]]:
     """Send all calls, at most `limit` at once at each provider, and yield each result as it comes, in any
-    order, with the caller's tag.
+    order, with the caller's tag. A list in pages comes whole.
 
     No provider waits for another. The loop stands still while the caller works on a result, so the caller may
     use the database in between. When `limit` calls in a row fail at one provider, its remaining calls are not
@@ -132,7 +134,7 @@ class _Sweep(Generic[Tag, T]):
             raise GivenUp("not sent: the calls before it all failed")
         started = time.monotonic()
         try:
-            answer = read(call, await _exchange(session, call))
+            answer = await _answer(session, call)
         except Refused:
             lane.failures = 0
             raise
@@ -147,6 +149,22 @@ class _Sweep(Generic[Tag, T]):
 
 
 # --- the wire ---
+
+
+async def _answer(session: aiohttp.ClientSession, call: Call[T]) -> T:
+    """What a call brings; of a list in pages all of them, one after the other."""
+    reply = await _exchange(session, call)
+    answer = read(call, reply)
+    items: list[Any] = []
+    for _ in range(PAGES_MAX):
+        following = next_page(call, reply)
+        if following is None:
+            return cast(T, [*items, *cast(Sequence[Any], answer)]) if items else answer
+        items.extend(cast(Sequence[Any], answer))
+        call = following
+        reply = await _exchange(session, call)
+        answer = read(call, reply)
+    raise OutcomeUnknown("the list does not end")
 
 
 async def _exchange(session: aiohttp.ClientSession, call: Call[Any]) -> Reply:

@@ -25,14 +25,14 @@ from urllib3.util import Timeout, make_headers, parse_url
 from providers.contract import Call, OutcomeUnknown, ProviderError, Reply, T, Unreachable
 from providers.http.common import (
     CONNECT_SECONDS,
+    PAGES_MAX,
     body_of,
     headers_of,
     let_go_of_database,
+    next_page,
     note_call,
     read,
 )
-
-PAGES_MAX = 1_000
 
 
 def send(call: Call[T]) -> T:
@@ -46,7 +46,7 @@ def send_all(call: Call[Sequence[T]]) -> Sequence[T]:
     for _ in range(PAGES_MAX):
         found, reply = _ask(call)
         items.extend(found)
-        following = call.follow(reply) if call.follow else None
+        following = next_page(call, reply)
         if following is None:
             return items
         call = following

@@ -144,4 +144,4 @@ def now():
 @pytest.fixture
 def single(monkeypatch):
     """The sandbox without its list: what a provider that can only be asked one by one is like."""
-    monkeypatch.setattr(Sandbox, "can", Sandbox.can - {Can.LIST_ACTIVE})
+    monkeypatch.setattr(Sandbox, "can", Sandbox.can - {Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST})

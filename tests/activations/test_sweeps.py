@@ -10,12 +10,14 @@ from django.test.utils import CaptureQueriesContext
 from activations.models import Check, ListCheck
 from activations.phones import format_phone
 from activations.queries import activations_of, active_rows, find_any, find_row, row_by_id
-from activations.services.checking import check_due, expire_due
+from activations.services.checking import check_due, expire_due, reconcile_due
 from activations.services.checking.claims import claim_due
 from activations.services.checking.matching import Lost, match
+from activations.services.closing import request_retry
 from activations.services.sandbox import deliver_test_sms
 from portal.errors import UnknownActivation
-from providers.contract import ListedLease, UpstreamState
+from providers.adapters.sandbox import Sandbox
+from providers.contract import Can, ListedLease, UpstreamState
 from tests.factories import CustomerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,6 +137,66 @@ def test_a_number_that_the_list_lacks_is_asked_about_singly(shop, now):
 
     assert shop.upstream.calls["status"] == 1
     assert shop.row(row.hex_id).activation_status == "expired"
+
+
+def test_a_number_the_provider_does_not_know_ends_after_three_answers_within_a_minute(shop, now, single):
+    """README 2.2 of the protocols: one such answer, or two, may be a slip of theirs."""
+    row = shop.order(now=now)
+    shop.upstream.fault("status", "unknown_order", times=-1)
+    for second in range(5, 60):
+        check_due(now + seconds(second))
+        if second == 44:
+            assert (shop.upstream.calls["status"], shop.row(row.hex_id).activation_status) == (2, "active")
+
+    assert shop.upstream.calls["status"] == 3
+    assert (shop.row(row.hex_id).activation_status, shop.row(row.hex_id).billing_status) == (
+        "expired",
+        "released",
+    )
+    assert shop.money()[1] == shop.money()[3] == 0
+
+
+def test_a_number_that_is_known_again_in_between_goes_on(shop, now, single):
+    row = shop.order(now=now)
+    second = 10
+    for _ in range(4):
+        shop.upstream.fault("status", "unknown_order", times=2)
+        for _ in range(3):
+            check_due(now + seconds(second))
+            second += 21
+
+    assert shop.row(row.hex_id).activation_status == "active"
+    assert shop.upstream.calls["status"] == 12
+
+
+def test_a_used_number_the_provider_does_not_know_keeps_its_bill(shop, now, single):
+    row = shop.order(now=now)
+    shop.sms(row, "Your code is 1234")
+    check_due(now + seconds(6))
+    request_retry(buyer=shop.buyer, hex_id=row.hex_id, now=now + seconds(7))
+    shop.upstream.fault("status", "unknown_order", times=-1)
+    for step in range(1, 6):
+        check_due(now + seconds(7 + step * 21))
+
+    assert (shop.row(row.hex_id).activation_status, shop.row(row.hex_id).billing_status) == (
+        "active",
+        "billed",
+    )
+
+
+def test_a_list_without_messages_finds_lost_orders_and_codes_are_asked_for_singly(shop, now, monkeypatch):
+    monkeypatch.setattr(Sandbox, "can", Sandbox.can - {Can.MESSAGES_IN_LIST})
+    shop.upstream.fault("order", "lost", after=True)
+    row = shop.order(now=now)
+    reconcile_due(now + seconds(10))
+    assert shop.row(row.hex_id).lease_state == "leased"
+    shop.sms(row, "Your code is 2468")
+    shop.upstream.calls.clear()
+
+    check_due(now + seconds(16))
+
+    assert shop.row(row.hex_id).sms_code == "2468"
+    assert dict(shop.upstream.calls) == {"status": 1}
 
 
 def test_a_lost_check_row_is_made_again_at_the_end(shop, now):

@@ -32,7 +32,7 @@ class WithoutList(Sandbox):
     """The same upstream, as one that cannot list its open orders."""
 
     protocol = "sandbox_single"
-    can = Sandbox.can - {Can.LIST_ACTIVE}
+    can = Sandbox.can - {Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST}
 
 
 def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ from providers.contract import Sms
 DUE_COLUMNS = """
     a.id, a.hex_id, a.tenant_id, a.customer_id, a.provider_id, a.upstream_ref, a.sms_status,
     a.activation_status,
-    a.created_at, a.expire_at, a.cancel_requested_at, a.cost_micros, s.code_pattern, c.tries,
+    a.created_at, a.expire_at, a.cancel_requested_at, a.cost_micros, s.code_pattern, c.tries, c.gone,
     CASE WHEN a.sms_status = 'smsRequested' THEN NULL ELSE ARRAY(
         SELECT m.upstream_ref FROM activations_message m WHERE m.activation_id = a.id) END AS known
 """
@@ -56,7 +56,8 @@ PUT_BACK = """
 WITH free AS (
     SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
 )
-UPDATE activations_check c SET due_at = v.due_at, tries = 0
+UPDATE activations_check c SET due_at = v.due_at, tries = 0,
+    gone = CASE WHEN v.id = ANY(%(gone)s) THEN least(c.gone + 1, 1000) ELSE 0 END
 FROM free JOIN unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS v (id, due_at)
     ON v.id = free.activation_id
 WHERE c.activation_id = free.activation_id
@@ -72,7 +73,7 @@ FROM free WHERE c.activation_id = free.activation_id
 """
 
 BY_REFERENCE = f"""
-SELECT {DUE_COLUMNS.replace("c.tries", "0 AS tries")}
+SELECT {DUE_COLUMNS.replace("c.tries, c.gone", "0 AS tries, 0 AS gone")}
 FROM activations_activation a JOIN providers_service s ON s.id = a.service_id
 WHERE a.provider_id = %(provider)s AND a.upstream_ref = ANY(%(refs)s)
 """  # noqa: S608
@@ -80,7 +81,9 @@ WHERE a.provider_id = %(provider)s AND a.upstream_ref = ANY(%(refs)s)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One number to be asked about. `known`: references of its stored messages, None while there are none."""
+    """One number to be asked about. `known`: references of its stored messages, None while there are none.
+    `gone`: how often in a row the provider did not know it.
+    """
 
     id: UUID
     hex_id: str
@@ -96,6 +99,7 @@ class Due:
     cost_micros: int
     code_pattern: str
     tries: int
+    gone: int
     known: list[str] | None
 
     @property
@@ -149,10 +153,13 @@ def next_check(row: Due, *, interval_seconds: int, now: datetime) -> datetime:
     return min(due_at, max(row.expire_at, now + timedelta(seconds=1)))
 
 
-def put_back(due_times: dict[UUID, datetime]) -> None:
-    """Move the due times of checks that brought no news, all in one narrow statement."""
+def put_back(due_times: dict[UUID, datetime], *, gone: Collection[UUID] = ()) -> None:
+    """Move the due times of checks that brought no news, all in one narrow statement. `gone`: those that the
+    provider did not know.
+    """
     if due_times:
-        run(PUT_BACK, {"ids": list(due_times), "times": list(due_times.values())})
+        times = list(due_times.values())
+        run(PUT_BACK, {"ids": list(due_times), "times": times, "gone": list(gone)})
 
 
 def note_failed(ids: list[UUID], *, reason: str, now: datetime, park: bool) -> None:

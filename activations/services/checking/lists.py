@@ -1,4 +1,4 @@
-"""One call for all open numbers of a provider that can list them.
+"""One call for all open numbers of a provider whose list tells their messages.
 
 Such a provider has one due row of its own (ListCheck); its numbers' rows sleep until they expire. A list that
 brings no news writes that one row and nothing else.
@@ -18,7 +18,7 @@ from activations.services.checking.settling import failed, judge_ended, settle
 from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import Adapter, Call, Can, ListedLease, ProviderError, Status, UpstreamState
-from providers.http import send, send_many
+from providers.http import send_all, send_many
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -52,7 +52,7 @@ def check_due_lists(now: datetime) -> int:
             adapter = adapter_for(provider)
         except (KeyError, SecretUnreadable):
             continue  # its numbers' own rows are parked with the reason when they come due
-        if Can.LIST_ACTIVE in adapter.can:
+        if Can.MESSAGES_IN_LIST in adapter.can:
             calls.append((provider, adapter.list_active()))
     for provider, listed, error in send_many(calls):
         if error is not None or listed is None:
@@ -98,7 +98,7 @@ def _list_failed(provider: Provider, error: ProviderError | None, *, tries: int,
 def ask_by_list(provider: Provider, adapter: Adapter, due: list[Due], *, now: datetime) -> list[Due]:
     """Answer these rows from one list; gives back those that it does not show, to be asked singly."""
     try:
-        listed = {lease.upstream_ref: lease for lease in send(adapter.list_active())}
+        listed = {lease.upstream_ref: lease for lease in send_all(adapter.list_active())}
     except ProviderError as error:
         health.note_failure(provider.pk, error, now)
         failed(due, reason=error.code, now=now)

@@ -39,7 +39,7 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
-from providers.http import send
+from providers.http import send, send_all
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -87,7 +87,7 @@ def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
             _without_list(row, adapter, now=now)
         return
     try:
-        listed = send(adapter.list_active())
+        listed = send_all(adapter.list_active())
     except ProviderError as error:
         health.note_failure(provider.pk, error, now)
         _wait_all(lost, reason=error.code, now=now)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Q
 
+from activations import policy
 from activations.database import move
 from activations.hints import tell_browser
 from activations.models import Activation
@@ -56,9 +57,10 @@ def apply(
 
 def _ended_there(row: Due, *, state: UpstreamState, now: datetime) -> bool:
     """Closed upstream without a message: K5 when we asked for it, else K6. One `gone` may be a slip of
-    theirs: the number stays until its time is up or our own cancel is old.
+    theirs: the number stays until it was said often enough or its time is up.
     """
-    if state is UpstreamState.GONE and not row.cancel_requested_at and row.expire_at > now:
+    is_sure = row.gone + 1 >= policy.GONE_ANSWERS_NEEDED or row.expire_at <= now
+    if state is UpstreamState.GONE and not row.cancel_requested_at and not is_sure:
         return False
     to = "canceled" if row.cancel_requested_at else "expired"
     close_due(row, to=to, upstream_state=state.value, now=now)

@@ -63,7 +63,7 @@ def ask_about(batch: list[Due], *, now: datetime) -> None:
         except (KeyError, SecretUnreadable) as error:
             failed(due, reason=type(error).__name__, now=now)
             continue
-        if Can.LIST_ACTIVE in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
+        if Can.MESSAGES_IN_LIST in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
             due = lists.ask_by_list(provider, adapter, due, now=now)
         singles += [(row, adapter) for row in due]
     _ask_singly(singles, providers, now=now)
@@ -78,6 +78,7 @@ class Round:
     provider: Provider
     left: int
     again: dict[UUID, datetime] = field(default_factory=dict)
+    gone: set[UUID] = field(default_factory=set)
     changed: list[Due] = field(default_factory=list)
     unheard: list[Due] = field(default_factory=list)
     resend: list[Due] = field(default_factory=list)
@@ -85,20 +86,27 @@ class Round:
 
     def take(self, row: Due, status: Status | None, error: ProviderError | None, *, now: datetime) -> None:
         self.left -= 1
+        status = status or Status(UpstreamState.GONE)
         if error is not None and not isinstance(error, UnknownToUpstream):
             self.error = error
             self.unheard.append(row)
-        elif settle(row, status or Status(UpstreamState.GONE), now=now):
+        elif settle(row, status, now=now):
             self.changed.append(row)
         else:
-            self.again[row.id] = next_check(row, interval_seconds=self.provider.check_seconds, now=now)
-            if news.cancel_is_old(row, now=now):
-                self.resend.append(row)
+            self._ask_again(row, status, now=now)
         if not self.left:
             self.write(now=now)
 
+    def _ask_again(self, row: Due, status: Status, *, now: datetime) -> None:
+        self.again[row.id] = next_check(row, interval_seconds=self.provider.check_seconds, now=now)
+        if status.state is UpstreamState.GONE:
+            self.gone.add(row.id)
+            self.again[row.id] = min(now + policy.GONE_AGAIN, row.expire_at)
+        if news.cancel_is_old(row, now=now):
+            self.resend.append(row)
+
     def write(self, *, now: datetime) -> None:
-        put_back(self.again)
+        put_back(self.again, gone=self.gone)
         judge_ended(self.changed, now=now)
         if self.error is not None:
             health.note_failure(self.provider.pk, self.error, now, times=len(self.unheard))
