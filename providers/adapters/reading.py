@@ -1,0 +1,145 @@
+"""Reading what upstreams send: JSON, amounts and times, each checked once and converted once.
+
+What is not what it should be raises OutcomeUnknown: for an order that is the truth, and a status treats it as
+no news.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from providers.contract import OutcomeUnknown, Reply
+
+CENT_MICROS = 10_000
+DOLLAR_MICROS = 1_000_000
+LARGEST_MICROS = 1_000_000_000_000_000  # a thousand million dollars: more is a slip
+PLAIN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,20})?")
+OLDEST, NEWEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+SMALLEST_UNIX = 1_000_000_000  # a "reset" below it counts seconds from now
+
+
+# --- JSON ---
+
+
+def json_of(reply: Reply) -> Any:
+    """The JSON of an answer, whatever its content type says."""
+    try:
+        return orjson.loads(reply.text)
+    except ValueError:
+        raise OutcomeUnknown("the answer is not JSON") from None
+
+
+def object_of(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise OutcomeUnknown("not an object where one should be")
+    return value
+
+
+def list_of(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise OutcomeUnknown("not a list where one should be")
+    return value
+
+
+def text_of(value: object) -> str:
+    """A text, as it is; never a number or null made into one."""
+    if not isinstance(value, str):
+        raise OutcomeUnknown("not a text where one should be")
+    return value
+
+
+def words_in(value: object, *, limit: int = 40) -> str:
+    """What may be shown or logged of an upstream's own word: nothing that could be a phone or a code."""
+    return re.sub(r"[^A-Za-z_ -]+", "", str(value))[:limit]
+
+
+# --- money ---
+
+
+def micros_of(amount: object, *, unit_micros: int | Decimal = DOLLAR_MICROS) -> int:
+    """An amount in units of `unit_micros` micro-USD (dollars unless said otherwise) as whole micro-USD.
+
+    The one rounding rule for amounts that come from outside: to the nearest micro-USD, halves up. Amounts on
+    the wire have two to four decimals, so it only takes off what binary fractions add (0.1 + 0.2).
+    Text must be plain decimal; NaN, infinity, true, an exponent in a text or a thousands mark is none.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, int | float | str | Decimal):
+        raise OutcomeUnknown("an amount is not a number")
+    if isinstance(amount, str) and not PLAIN.fullmatch(amount):
+        raise OutcomeUnknown("an amount is not a plain decimal")
+    exact = Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+    if not exact.is_finite() or abs(exact) > LARGEST_MICROS:
+        raise OutcomeUnknown("an amount is not finite")
+    micros = int((exact * unit_micros).to_integral_value(ROUND_HALF_UP))
+    if abs(micros) > LARGEST_MICROS:
+        raise OutcomeUnknown("an amount is absurd")
+    return micros
+
+
+def cents_of(amount: object) -> int:
+    """Whole cents as micro-USD: an integer and nothing else."""
+    if type(amount) is not int:
+        raise OutcomeUnknown("an amount is not a whole number of cents")
+    return micros_of(amount, unit_micros=CENT_MICROS)
+
+
+def micros_or_none(amount: object, *, unit_micros: int | Decimal = DOLLAR_MICROS) -> int | None:
+    """For what only accompanies the news, so that a bad amount does not keep a message back."""
+    try:
+        return micros_of(amount, unit_micros=unit_micros)
+    except OutcomeUnknown:
+        return None
+
+
+def dollars(micros: int) -> str:
+    """Micro-USD as plain decimal dollars, all decimals that there are."""
+    return f"{Decimal(micros) / DOLLAR_MICROS:f}"
+
+
+# --- time ---
+
+
+def unix_time(seconds: object) -> datetime | None:
+    """Unix seconds; None for what is no sensible time (an upstream's own default holds then)."""
+    if type(seconds) not in (int, float):
+        return None
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)  # type: ignore[arg-type]
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if OLDEST <= at <= NEWEST else None
+
+
+def iso_time(text: object) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone; None for what is none."""
+    try:
+        at = datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return at if OLDEST <= at <= NEWEST else None
+
+
+def asks_to_wait_until(reply: Reply) -> datetime | None:
+    """When a 429 lets go: a reset header, or Retry-After counted from the answer's own date."""
+    headers = {name.lower(): value.strip() for name, value in reply.headers.items()}
+    reset = headers.get("x-ratelimit-reset", "")
+    if reset.isascii() and reset.isdecimal() and int(reset[:15]) >= SMALLEST_UNIX:
+        return unix_time(int(reset[:15]))
+    return _from_its_date(headers, reset or headers.get("retry-after", ""))
+
+
+def _from_its_date(headers: Mapping[str, str], seconds: str) -> datetime | None:
+    if not (seconds.isascii() and seconds.isdecimal()) or len(seconds) > 6:
+        return None
+    try:
+        return parsedate_to_datetime(headers.get("date", "")) + timedelta(seconds=int(seconds))
+    except (ValueError, TypeError):
+        return None
