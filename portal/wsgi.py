@@ -9,5 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 application = get_wsgi_application()
 
 from portal.signals import lighten_requests  # noqa: E402  Django must be set up first
+from portal.start import settle  # noqa: E402
 
 lighten_requests()
+settle()
