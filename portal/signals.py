@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, reset_queries
 
@@ -16,6 +17,7 @@ def lighten_requests() -> None:
     request_started.disconnect(close_old_connections)
     request_finished.disconnect(close_old_connections)
     request_finished.disconnect(close_caches)  # Redis clients share a pool; there is nothing to close
+    request_finished.disconnect(reset_urlconf)  # the next request names the same one
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
     request_finished.connect(give_back)

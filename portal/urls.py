@@ -4,10 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.views import admin_login
+from api.urls import urlpatterns as dialects
 from portal import brand, icons, retail_icons
 
 urlpatterns = [
-    path("", include("api.urls")),
+    *dialects,  # not include(""): each nested list of addresses costs a poll 4 %
     path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
