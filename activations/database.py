@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg.types.numeric import Int8
 
 from activations.queries import COLUMNS, ActivationRow, row_from
+from portal.fastlane import fetch_one
 
 
 def typed(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,18 +30,14 @@ def function_call(name: str, params: Mapping[str, Any]) -> str:
 
 def call(name: str, **params: Any) -> tuple[Any, ...]:
     """The row that a function of activations/sql gives for named arguments (without their `p_`)."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {function_call(name, params)}", typed(params))  # noqa: S608
-        row = cursor.fetchone()
+    row = fetch_one(f"SELECT * FROM {function_call(name, params)}", typed(params))  # noqa: S608
     assert row is not None
-    return tuple(row)
+    return row
 
 
 def move(name: str, **params: Any) -> ActivationRow | None:
     """The activation as a function of activations/sql leaves it; None when it found none."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {COLUMNS} FROM {function_call(name, params)} a", typed(params))  # noqa: S608
-        row = cursor.fetchone()
+    row = fetch_one(f"SELECT {COLUMNS} FROM {function_call(name, params)} a", typed(params))  # noqa: S608
     return row_from(row) if row and isinstance(row[0], UUID) else None
 
 

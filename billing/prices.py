@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
 from psycopg.types.numeric import Int8
 
 from billing.models import PriceRule
 from billing.money import CENT, round_up, with_markup
+from portal.fastlane import fetch_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,8 @@ WHERE (tenant_id = %(tenant)s OR (tenant_id IS NULL AND layer = 'platform'))
 
 def load_rules(*, tenant_id: int, group: str = "", now: datetime) -> Rules:
     """The rules in force at `now` for the tenant's customers of `group`; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(IN_FORCE, {"tenant": Int8(tenant_id), "group": group, "now": now})
-        return rules_from(Rule(*row) for row in cursor.fetchall())
+    rows = fetch_all(IN_FORCE, {"tenant": Int8(tenant_id), "group": group, "now": now})
+    return rules_from(Rule(*row) for row in rows)
 
 
 def rules_from(rules: Iterable[Rule]) -> Rules:

@@ -1,12 +1,15 @@
-"""One SELECT on a pooled connection without Django's bookkeeping around it, for the reads that never rest.
+"""One statement on a pooled connection without Django's bookkeeping around it, for what never rests.
 
-A poll is one such read. Checking a connection out through Django's wrapper and back costs as much as the
-query, and a new cursor works out anew how to read each column. Without a pool, Django's connection is used.
+A poll is one such statement, an order a handful. Checking a connection out through Django's wrapper and back
+costs as much as the query, and a new cursor works out anew how to read each column. Each statement is a
+transaction of its own. A thread that has Django's connection out uses that one: it may be in a transaction,
+and threads that hold one connection while they wait for another could take all there are. So does everybody
+where there is no pool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,25 +18,32 @@ import psycopg
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
+Params = Mapping[str, Any] | Sequence[Any]
+
 cursors: WeakKeyDictionary[psycopg.Connection[Any], psycopg.Cursor[Any]] = WeakKeyDictionary()
 
 
-def fetch_one(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row, or None. Raises Django's errors; OperationalError when the pool has nothing left."""
+def fetch_one(sql: str, params: Params) -> tuple[Any, ...] | None:
+    """The first row, or None. Raises as `fetch_all` does."""
+    rows = fetch_all(sql, params)
+    return rows[0] if rows else None
+
+
+def fetch_all(sql: str, params: Params) -> list[tuple[Any, ...]]:
+    """All rows. Raises Django's errors; OperationalError when the pool has nothing left."""
     pool = _pool()
-    if pool is None:
+    if pool is None or connection.connection is not None:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
     try:
         lent = pool.getconn()
         try:
             kept = cursors.get(lent)
             if kept is None:
                 kept = cursors[lent] = lent.cursor()
-            found: tuple[Any, ...] | None = kept.execute(sql, params).fetchone()
-            return found
+            return kept.execute(sql, params).fetchall()
         finally:
             pool.putconn(lent)
     except psycopg.Error:

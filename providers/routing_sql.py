@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
+from portal.fastlane import fetch_all
 
 ROWS_MAX = (
     200  # the cheapest lines of a service in a country; a dialect with more tiers than that exists nowhere
@@ -78,8 +78,6 @@ class Shelf(NamedTuple):
 
 def shelf_of(*, tenant_id: int, is_test: bool, service_id: str, country_id: str, capability: str) -> Shelf:
     """Everything in stock for a service in a country, from the shared pool and the tenant's own accounts."""
-    with connection.cursor() as cursor:
-        cursor.execute(TEST if is_test else LIVE, [service_id, country_id, capability, tenant_id])
-        rows = cursor.fetchall()
+    rows = fetch_all(TEST if is_test else LIVE, [service_id, country_id, capability, tenant_id])
     prohibited, has_country = rows[0][:2]
     return Shelf(prohibited, has_country, [OfferRow._make(row[2:]) for row in rows if row[2] is not None])

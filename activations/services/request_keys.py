@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
 
 from accounts.identity import Buyer
 from activations import policy, refusals
 from activations.database import run
 from activations.queries import COLUMNS, ActivationRow, row_from
 from portal import errors
+from portal.fastlane import fetch_one
 
 KEYED = f"""
 SELECT k.digest = %(digest)s, k.refusal, {COLUMNS}
@@ -42,9 +42,7 @@ class KeyedRequest:
         Raises RequestKeyMismatch (other body), OrderInProgress (still running or being found out), or the
         refusal that it was answered with.
         """
-        with connection.cursor() as cursor:
-            cursor.execute(KEYED, self._params())
-            found = cursor.fetchone()
+        found = fetch_one(KEYED, self._params())
         if not found:
             return None
         is_same, refusal, *values = found

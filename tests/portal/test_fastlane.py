@@ -11,7 +11,7 @@ from portal.fastlane import fetch_one
 
 POOLED = """
 import django; django.setup()
-from django.db import connection, OperationalError
+from django.db import connection, transaction, OperationalError
 from portal.fastlane import fetch_one
 connection.pool.timeout = 1.0
 assert [fetch_one("SELECT %(n)s::int, 'a'", {"n": n}) for n in range(5)] == [(n, "a") for n in range(5)]
@@ -21,6 +21,12 @@ try:
 except Exception as error:
     assert type(error).__module__ == "django.db.utils", type(error)
 assert fetch_one("SELECT 1", {}) == (1,), "a failed statement does not spoil its connection"
+with transaction.atomic():
+    (number,) = fetch_one("SELECT txid_current()", {})
+    assert fetch_one("SELECT txid_current()", {}) == (number,), "it is part of an open transaction"
+connection.ensure_connection()
+assert fetch_one("SELECT 3", {}) == (3,), "who holds Django's connection waits for no second one"
+connection.close()
 taken = connection.pool.getconn()
 try:
     fetch_one("SELECT 1", {})
