@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
-from activations.queries import COLUMNS, HIDDEN, ActivationRow, row_from
+from activations.database import run
+from activations.queries import HIDDEN, SHOWN, Shown, shown_from
+from portal.fastlane import fetch_all
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
@@ -24,18 +24,38 @@ SETTLED = timedelta(
 BEHIND = timedelta(minutes=5)  # how far counting lags before it goes on
 TENANTS_AT_ONCE = 50
 
+# One statement for the page and its total: one round trip, and both are of one moment.
 PAGE = """
-SELECT {columns}, owner.external_id
-FROM (
-    SELECT a.id FROM activations_activation a
-    WHERE {where}{after}
-    ORDER BY a.created_at DESC, a.id DESC LIMIT {limit:d} OFFSET {offset:d}
-) AS page
-JOIN activations_activation a ON a.id = page.id
-JOIN accounts_customer owner ON owner.id = a.customer_id
-ORDER BY a.created_at DESC, a.id DESC
+SELECT total.n, page.*
+FROM ({total}) AS total (n)
+LEFT JOIN (
+    SELECT (extract(epoch FROM a.created_at) * 1000000)::bigint AS micros, a.id, owner.external_id, {columns}
+    FROM (
+        SELECT a.id FROM activations_activation a
+        WHERE {where}{after}
+        ORDER BY a.created_at DESC, a.id DESC LIMIT {limit:d} OFFSET {offset:d}
+    ) AS found
+    JOIN activations_activation a ON a.id = found.id
+    JOIN accounts_customer owner ON owner.id = a.customer_id
+) AS page ON true
+ORDER BY page.micros DESC, page.id DESC
 """
-# In one statement, so that counts and mark are of one moment. Stored: whole days below the mark. Counted: the
+# How many orders each stretch of time has, the newest first: it says where a page by number begins.
+# A day as it is stored reaches up to the mark; what is newer, or of the asked end's own day, is counted.
+STRETCHES = """
+WITH m AS (SELECT coalesce(
+    (SELECT counted_until FROM activations_historymark WHERE tenant_id = %(tenant)s), %(epoch)s) AS at),
+f AS (SELECT CASE WHEN %(before)s >= m.at THEN m.at ELSE %(last_day)s END AS at FROM m)
+SELECT %(before)s AS upto, ({counted} AND a.created_at >= (SELECT at FROM f) AND a.created_at < %(before)s)
+UNION ALL
+SELECT least((SELECT at FROM f), (a.day + 1)::timestamp AT TIME ZONE 'UTC'), sum(a.count)::bigint
+FROM activations_historycount a
+WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count}
+    AND (a.day < %(last_day)s::date OR %(before)s >= (SELECT at FROM m))
+GROUP BY a.day
+ORDER BY 1 DESC
+"""
+# Stored: whole days below the mark. Counted: the
 # parts of days at both ends of the asked span, and what is newer than the mark.
 TOTAL = """
 WITH m AS (SELECT coalesce(
@@ -67,6 +87,7 @@ WHERE coalesce(m.counted_until, %(epoch)s) < %(before)s AND EXISTS (
         AND a.created_at >= coalesce(m.counted_until, %(epoch)s) AND a.created_at < %(before)s)
 ORDER BY m.counted_until NULLS FIRST LIMIT %(most)s
 """
+COUNT = "SELECT history_count(%(tenant)s::bigint, %(until)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +129,7 @@ class Cursor(NamedTuple):
 class HistoryPage(NamedTuple):
     """Rows with their customers' external ids, how many there are on all pages, and where the next begins."""
 
-    rows: list[tuple[ActivationRow, str]]
+    rows: list[tuple[Shown, str]]
     total: int
     next: Cursor | None
 
@@ -131,32 +152,43 @@ def history_page(
         if customer_id is None:
             return HistoryPage([], 0, None)
     params = _params(tenant_id, customer_id, narrow)
-    params |= cursor._asdict() if cursor else {}
+    skipped, below = 0 if cursor else (page - 1) * limit, None
+    if skipped:
+        below, skipped = _begin(customer_id, narrow, params, skipped)
+    params |= {**(cursor._asdict() if cursor else {}), "below": below}
     # Limit and offset stand in the statement: a plan made without knowing them sorts a tenth of the table.
-    statement = _page_statement(
-        customer_id, narrow, cursor is not None, limit, 0 if cursor else (page - 1) * limit
+    after = _after(narrow, has_cursor=cursor is not None, is_deep=below is not None)
+    statement = PAGE.format(
+        total=_total(customer_id, narrow),
+        columns=SHOWN,
+        where=_where(customer_id, narrow),
+        after=after,
+        limit=limit,
+        offset=skipped,
     )
-    found = _all(statement, params)
-    rows = [(row_from(values[:-1]), values[-1]) for values in found]
-    last = rows[-1][0] if len(rows) == limit else None
-    return HistoryPage(
-        rows, _total(customer_id, narrow, params), Cursor(last.created_at, last.id) if last else None
-    )
+    found = fetch_all(statement, params)
+    total, last = found[0][0], found[-1]
+    if last[1] is None:
+        return HistoryPage([], total, None)
+    rows = shown_from(values[4:] for values in found)
+    owners = [values[3] for values in found]
+    following = Cursor(EPOCH + timedelta(microseconds=last[1]), last[2]) if len(found) == limit else None
+    return HistoryPage(list(zip(rows, owners, strict=True)), total, following)
 
 
 def count_due(*, now: datetime) -> int:
     """Move the marks of tenants whose counting lags; how many were moved. A second run changes nothing."""
     until = now - SETTLED
     params = {"epoch": EPOCH, "before": until - BEHIND, "most": TENANTS_AT_ONCE}
-    tenants = _all(DUE, params)
+    tenants = fetch_all(DUE, params)
     for (tenant_id,) in tenants:
-        _all("SELECT history_count(%(tenant)s::bigint, %(until)s)", {"tenant": tenant_id, "until": until})
+        run(COUNT, {"tenant": tenant_id, "until": until})
     return len(tenants)
 
 
 def _customer(tenant_id: int, external_id: str, within: int | None) -> int | None:
     """The customer that a filter names, if he is this tenant's and (where one is given) that very one."""
-    found = _all(
+    found = fetch_all(
         "SELECT id FROM accounts_customer WHERE tenant_id = %(tenant)s AND external_id = %(external_id)s",
         {"tenant": tenant_id, "external_id": external_id},
     )
@@ -184,16 +216,27 @@ def _midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _page_statement(
-    customer_id: int | None, narrow: HistoryFilter, has_cursor: bool, limit: int, offset: int
-) -> str:
-    after = " AND (a.created_at, a.id) < (%(created_at)s, %(id)s)" if has_cursor else ""
-    if narrow.created_from is not None:
-        after += " AND a.created_at >= %(from)s"
-    if narrow.created_before is not None:
-        after += " AND a.created_at < %(before)s"
-    where = _where(customer_id, narrow)
-    return PAGE.format(columns=COLUMNS, where=where, after=after, limit=limit, offset=offset)
+def _begin(
+    customer_id: int | None, narrow: HistoryFilter, params: dict[str, Any], skipped: int
+) -> tuple[datetime, int]:
+    """Where the stretch ends that a page lies in, which begins after so many orders; how many of them are in
+    that stretch.
+    """
+    for upto, count in fetch_all(STRETCHES.format(**_words(customer_id, narrow)), params):
+        if skipped < count:
+            return upto, skipped
+        skipped -= count
+    return EPOCH, 0
+
+
+def _after(narrow: HistoryFilter, *, has_cursor: bool, is_deep: bool) -> str:
+    conditions = {
+        " AND (a.created_at, a.id) < (%(created_at)s, %(id)s)": has_cursor,
+        " AND a.created_at < %(below)s": is_deep,
+        " AND a.created_at >= %(from)s": narrow.created_from is not None,
+        " AND a.created_at < %(before)s": narrow.created_before is not None,
+    }
+    return "".join(condition for condition, holds in conditions.items() if holds)
 
 
 def _where(customer_id: int | None, narrow: HistoryFilter) -> str:
@@ -213,19 +256,16 @@ def _states(narrow: HistoryFilter) -> str:
     return " AND ".join(asked) or "true"
 
 
-def _total(customer_id: int | None, narrow: HistoryFilter, params: dict[str, Any]) -> int:
+def _total(customer_id: int | None, narrow: HistoryFilter) -> str:
     is_ever = narrow.created_from is None and narrow.created_before is None
-    statement = (TOTAL_EVER if is_ever else TOTAL).format(
-        whose="a.customer_id IS NULL" if customer_id is None else "a.customer_id = %(customer)s",
-        states=_states(narrow),
-        unreported_count=" AND a.report_status = ''" if narrow.exclude_reported else "",
-        counted=f"SELECT count(*) FROM activations_activation a WHERE {_where(customer_id, narrow)}",  # noqa: S608
-    )
-    return int(_all(statement, params)[0][0])
+    return (TOTAL_EVER if is_ever else TOTAL).format(**_words(customer_id, narrow))
 
 
-def _all(statement: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
+def _words(customer_id: int | None, narrow: HistoryFilter) -> dict[str, str]:
+    """What the statements over stored counts say of the filter."""
+    return {
+        "whose": "a.customer_id IS NULL" if customer_id is None else "a.customer_id = %(customer)s",
+        "states": _states(narrow),
+        "unreported_count": " AND a.report_status = ''" if narrow.exclude_reported else "",
+        "counted": f"SELECT count(*) FROM activations_activation a WHERE {_where(customer_id, narrow)}",  # noqa: S608
+    }

@@ -5,7 +5,7 @@ provider told us stays out of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Customer, Tenant
-from activations.masking import MASK, is_masked
+from activations.masking import MASK, is_masked, masked_before
 from activations.models import Activation
 from activations.phones import clean_phone
 
@@ -61,6 +61,12 @@ class ActivationRow(NamedTuple):
     sms_text: str | None
 
     @property
+    def shown(self) -> Shown:
+        """What the dialects show of it."""
+        values = {name: getattr(self, name) for name in Shown._fields}
+        return Shown(**values | {name: values[name] and int(values[name].timestamp()) for name in MOMENTS})
+
+    @property
     def is_checking(self) -> bool:
         """Whether it was bought is still being found out."""
         return self.lease_state == "ordering"
@@ -88,10 +94,57 @@ COLUMNS = ", ".join(f"a.{name}" for name in ActivationRow._fields)
 HIDDEN = "unsold"
 
 
+class Shown(NamedTuple):
+    """What the dialects show of an order and nothing else, for the reads that are made most. Times are Unix
+    seconds, amounts micro-USD.
+    """
+
+    hex_id: str
+    service_id: str
+    country_id: str
+    phone: str
+    formatted: str
+    sms_status: str
+    activation_status: str
+    billing_status: str
+    report_status: str | None
+    sms_code: str | None
+    sms_text: str | None
+    price_micros: int
+    customer_price_micros: int
+    is_retriable: bool
+    cancelable_after: int | None
+    created_at: int
+    updated_at: int
+    expire_at: int
+    ended_at: int | None
+
+
+# Reading a time as a number in SQL costs a tenth of making it a datetime here.
+MOMENTS = {"cancelable_after", "created_at", "updated_at", "expire_at", "ended_at"}
+SHOWN = ", ".join(
+    f"floor(extract(epoch FROM a.{name}))::bigint" if name in MOMENTS else f"a.{name}"
+    for name in Shown._fields
+)
+"""Columns of a Shown for a SELECT in which the activation is named `a`."""
+
+
+def shown_from(found: Iterable[Sequence[Any]]) -> list[Shown]:
+    """The rows that a cursor gave for SHOWN, masked as in `row_from`."""
+    last = masked_before(timezone.now()).timestamp()
+    return [_masked(Shown(*values), last) for values in found]
+
+
+def _masked(row: Shown, last: float) -> Shown:
+    if row.ended_at is None or row.ended_at >= last or (row.sms_code is None and row.sms_text is None):
+        return row
+    return row._replace(sms_code=row.sms_code and MASK, sms_text=row.sms_text and MASK)
+
+
 def row_from(values: Sequence[object]) -> ActivationRow:
     """The row that a cursor gave for COLUMNS, code and text masked once their time is over.
 
-    Every read of an order goes through here, so that no page or dialect can show them longer.
+    Every read of an order goes through here or `shown_from`, so that no page or dialect can show them longer.
     """
     row = ActivationRow(*values)  # type: ignore[arg-type]
     if row.ended_at is None or not is_masked(row.ended_at, now=timezone.now()):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.input import Reader
-from api.retail import order, prices, schema, views
+from api.retail import history, order, prices, schema, views
 
 LIVE = "/api/v1/"
 CUSTOMER = f"{LIVE}retail/a/customer/{{customer_id}}"
@@ -38,11 +38,22 @@ def add_plain_views(result: dict[str, Any], **_: object) -> dict[str, Any]:
         ONE: {"get": _operation("poll", "Read one activation", schema.ACTIVATION, is_one=True)},
         f"{CUSTOMER}/balance": {"get": _operation("balance", "Read a customer's balance", schema.BALANCE)},
     }
-    plain |= _catalogue()
+    plain |= _history() | _catalogue()
     for verb in ("retry", "cancel", "finalize"):
         plain[f"{ONE}/{verb}"] = {"put": _operation(verb, VERBS[verb], schema.SUCCESS, is_one=True)}
     result["paths"] = dict(sorted({**result["paths"], **plain}.items()))
     return result
+
+
+def _history() -> dict[str, Any]:
+    """Orders of one customer and of all."""
+    page = schema.page_of("activations", next_cursor=schema.MAYBE_WORD)
+    one = _operation("history", "List the activations of a customer", page, query=history.OF_CUSTOMER)
+    every = _operation(
+        "all_history", "List the activations of all customers", page, query=history.OF_ALL, ids=[]
+    )
+    addresses = f"{CUSTOMER}/activation/history", f"{LIVE}retail/m/customers/activation/history"
+    return dict(zip(addresses, ({"get": one}, {"get": every}), strict=True))
 
 
 def _catalogue() -> dict[str, Any]:
@@ -97,7 +108,7 @@ def _operation(
         {"name": one, "in": "path", "required": True, "schema": {"type": "string"}} for one in ids
     ]
     parameters += [
-        {"name": one, "in": "query", "schema": schema.describe(reader)}
+        {"name": one, "in": "query", "schema": schema.describe(reader), "explode": False, "style": "form"}
         for one, reader in (query or {}).items()
     ]
     operation: dict[str, Any] = {

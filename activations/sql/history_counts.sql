@@ -69,3 +69,13 @@ CREATE OR REPLACE TRIGGER history_follows_old_orders
     ON activations_activation
     FOR EACH ROW WHEN (OLD.created_at < now() - interval '90 minutes')
     EXECUTE FUNCTION history_follow();
+
+-- Ledger entries, counts and reports name orders, so one is never deleted: texts and codes are erased instead. Nothing
+-- would correct the counts of an order that vanished.
+CREATE OR REPLACE FUNCTION activation_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an order is never deleted: the ledger and the stored counts name it';
+END $$;
+
+CREATE OR REPLACE TRIGGER activation_is_kept BEFORE DELETE ON activations_activation
+    FOR EACH ROW EXECUTE FUNCTION activation_stays();

@@ -10,7 +10,6 @@ from typing import Any
 from activations.history import HistoryFilter
 from activations.models import Activation
 from api.input import LAST_PAGE, LAST_SECOND, Choices, Flag, Integer, Reader, Text
-from portal.errors import ValidationError
 
 CUSTOMER_ID = Text(1, 80, re.compile(r"[a-zA-Z0-9]+", re.ASCII), "letters and digits", default=None)
 TRANSACTION_ID = Text(1, 80, re.compile(r"[a-zA-Z0-9_]+", re.ASCII), "letters, digits and _", default=None)
@@ -39,15 +38,6 @@ def paged(*, limit: int, most: int) -> dict[str, Reader]:
 CURSOR: dict[str, Reader] = {
     "cursor": Text(32, 32, re.compile(r"[A-Za-z0-9_-]+", re.ASCII), "letters, digits, - and _", default=None)
 }
-DEEPEST = 100_000  # orders that a page number may skip; further on the cursor leads
-
-
-def refuse_deep_pages(fields: Mapping[str, Any]) -> None:
-    """The first hundred thousand orders are reached by page number, all of them by cursor."""
-    if (fields["page"] - 1) * fields["limit"] > DEEPEST:
-        last = DEEPEST // fields["limit"] + 1
-        hint = f"goes to {last} here. Further pages: send `next_cursor` of the page before as `cursor`."
-        raise ValidationError({"page": hint})
 
 
 OVER_ALL = paged(limit=100, most=1000)

@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 from accounts.models import Customer, Tenant
 from accounts.queries import customers_of, tenant_by_id
 from accounts.services import set_customer_status
-from activations.history import Cursor, history_page
 from api.auth import Caller
 from api.input import Choice, Choices, Integer, Text, json_object, query_fields, read_fields
 from api.retail import lists, schema, wire
@@ -43,20 +42,12 @@ CUSTOMERS = {
     **lists.CREATED,
     **lists.OVER_ALL,
 }
-ALL_HISTORY = {
-    "customer_id": lists.CUSTOMER_ID,
-    **lists.STATES,
-    **lists.CREATED,
-    **lists.OVER_ALL,
-    **lists.CURSOR,
-}
 ALL_TRANSACTIONS = {
     "customer_id": lists.CUSTOMER_ID,
     "transaction_id": lists.TRANSACTION_ID,
     **lists.CREATED,
     **lists.OVER_ALL,
 }
-HISTORY = {**lists.EXCLUSIONS, **lists.OF_ONE, **lists.CURSOR}
 TRANSACTIONS = {**lists.CREATED, **lists.OF_ONE}
 
 
@@ -143,28 +134,6 @@ class Customers(RetailView):
         return wire.json_response(lists.listed("customers", rows, total=found.count(), fields=fields))
 
 
-class AllHistory(RetailView):
-    """M4: activations of all customers."""
-
-    gate = Gate("GET", scope="read", rate="all_history")
-
-    @extend_schema(**schema.lists("List the activations of all customers", ALL_HISTORY, "activations"))
-    def get(self, request: Request, **ids: object) -> HttpResponse:
-        fields = query_fields(request._request, ALL_HISTORY)
-        return history(fields, tenant_id=self.caller.tenant_id)
-
-
-class History(RetailView):
-    """A7: activations of one customer."""
-
-    gate = Gate("GET", scope="read", rate="history")
-
-    @extend_schema(**schema.lists("List the activations of a customer", HISTORY, "activations"))
-    def get(self, request: Request, **ids: object) -> HttpResponse:
-        fields = query_fields(request._request, HISTORY)
-        return history(fields, tenant_id=self.caller.tenant_id, customer_id=self.customer_id)
-
-
 class AllTransactions(RetailView):
     """M5: top-ups and deductions of all customers."""
 
@@ -225,25 +194,6 @@ def is_on_hold(caller: Caller, *, now: datetime) -> bool:
         or caller.tenant_status != Tenant.Status.ACTIVE
         or (blocked_until is not None and blocked_until > now)
     )
-
-
-def history(fields: dict[str, Any], *, tenant_id: int, customer_id: int | None = None) -> HttpResponse:
-    """A page of orders, by number or by the cursor that the page before it gave."""
-    lists.refuse_deep_pages(fields)
-    cursor = None if fields["cursor"] is None else Cursor.read(fields["cursor"])
-    if cursor is None and fields["cursor"] is not None:
-        raise ValidationError({"cursor": "is none that a reply gave."})
-    found = history_page(
-        tenant_id=tenant_id,
-        customer_id=customer_id,
-        narrow=lists.filter_of(fields),
-        page=fields["page"],
-        limit=fields["limit"],
-        cursor=cursor,
-    )
-    rows = [wire.activation(row, owner) for row, owner in found.rows]
-    reply = lists.listed("activations", rows, total=found.total, fields=fields)
-    return wire.json_response({**reply, "next_cursor": found.next.text() if found.next else None})
 
 
 def transactions(fields: dict[str, Any], *, tenant: Tenant) -> HttpResponse:

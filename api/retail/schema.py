@@ -152,11 +152,12 @@ def reads(summary: str, reply: Schema, readers: Mapping[str, Reader] | None = No
 
 def lists(summary: str, readers: Mapping[str, Reader], name: str) -> dict[str, Any]:
     """Arguments of `extend_schema` for a list with pages."""
-    many: Schema = {"type": "array", "items": ITEMS[name]}
-    paging = {"page": WHOLE, "limit": WHOLE, "pages": WHOLE, "total": WHOLE}
-    if "cursor" in readers:
-        paging["next_cursor"] = MAYBE_WORD
-    return reads(summary, object_of(**{name: many}, **paging), readers)
+    return reads(summary, page_of(name), readers)
+
+
+def page_of(name: str, **more: Schema) -> Schema:
+    """A page of a list, the list under its name."""
+    return object_of(**{name: array(ITEMS[name])}, page=WHOLE, limit=WHOLE, pages=WHOLE, total=WHOLE, **more)
 
 
 def writes(summary: str, readers: Mapping[str, Reader]) -> dict[str, Any]:

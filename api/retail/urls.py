@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from api.retail import catalogue, management, prices, reports, views
+from api.retail import catalogue, history, management, prices, reports, views
 from api.retail.entry import View
 
 M = "retail/m/"
@@ -16,10 +16,11 @@ def listed(view: View, *addresses: str) -> list[URLPattern]:
 
 urlpatterns = [
     # What is asked most often stands first: addresses are tried in this order. History goes before the ids.
-    path(f"{A}/activation/history", management.History.as_view()),
+    path(f"{A}/activation/history", history.of_customer),
     path(f"{A}/activation/reports", reports.Reports.as_view()),
     path(f"{A}/activation/<str:activation_id>", views.poll),
     path(f"{A}/activation", views.order),
+    path(f"{M}customers/activation/history", history.of_all),
     path(f"{A}/activation/<str:activation_id>/retry", views.retry),
     path(f"{A}/activation/<str:activation_id>/cancel", views.cancel),
     path(f"{A}/activation/<str:activation_id>/finalize", views.finalize),
@@ -35,7 +36,6 @@ urlpatterns = [
     path(f"{M}customer/<str:customer_id>", management.ChangeCustomer.as_view()),
     path(f"{M}customer/<str:customer_id>/transaction", management.NewTransaction.as_view()),
     path(f"{M}customers", management.Customers.as_view()),
-    path(f"{M}customers/activation/history", management.AllHistory.as_view()),
     path(f"{M}customers/transactions", management.AllTransactions.as_view()),
     *listed(
         catalogue.countries,

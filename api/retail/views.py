@@ -20,7 +20,7 @@ from api.retail.order import read_order
 from portal.errors import PortalError, UnknownActivation, UpstreamUnavailable
 
 ACTIVATION = Extra(
-    wire.POLLED,
+    queries.SHOWN,
     "LEFT JOIN activations_activation a ON a.hex_id = %(activation)s AND a.tenant_id = k.tenant_id"
     " AND a.customer_id = c.id AND a.lease_state <> 'unsold'",
 )
@@ -61,7 +61,7 @@ def poll(request: HttpRequest, caller: Caller, buyer: Buyer, hex_id: str) -> Htt
     """A3: one activation."""
     if caller.rest[0] is None:
         raise UnknownActivation()
-    row = wire.Polled(*caller.rest)
+    [row] = queries.shown_from([caller.rest])
     return wire.json_response(wire.activation(row, buyer.customer_external_id))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from django.http import HttpResponse
 
 from accounts.models import Customer
-from activations.queries import ActivationRow
+from activations.queries import ActivationRow, Shown
 from billing.models import Entry
 from billing.money import cents_down, cents_up
 
@@ -25,45 +25,15 @@ def json_response(value: object, *, status: int = 200) -> HttpResponse:
     return response
 
 
-def unix(moment: datetime | int) -> int:
-    """Unix seconds, the fraction cut off; what the database already gave as such stays."""
-    return moment if isinstance(moment, int) else int(moment.timestamp())
+def unix(moment: datetime) -> int:
+    """Unix seconds, the fraction cut off."""
+    return int(moment.timestamp())
 
 
-class Polled(NamedTuple):
-    """What the Activation object shows and nothing else, for the poll. Times are Unix seconds."""
-
-    hex_id: str | None
-    service_id: str
-    country_id: str
-    phone: str
-    formatted: str
-    sms_status: str
-    activation_status: str
-    billing_status: str
-    report_status: str | None
-    sms_code: str | None
-    sms_text: str | None
-    price_micros: int
-    customer_price_micros: int
-    is_retriable: bool
-    cancelable_after: int | None
-    created_at: int
-    updated_at: int
-    expire_at: int
-
-
-# Reading a time as a number in SQL costs a tenth of making it a datetime here.
-MOMENTS = {"cancelable_after", "created_at", "updated_at", "expire_at"}
-POLLED = ", ".join(
-    f"floor(extract(epoch FROM a.{name}))::bigint" if name in MOMENTS else f"a.{name}"
-    for name in Polled._fields
-)
-"""Columns of a Polled for a SELECT in which the activation is named `a`."""
-
-
-def activation(row: ActivationRow | Polled, customer_id: str) -> dict[str, Any]:
+def activation(row: ActivationRow | Shown, customer_id: str) -> dict[str, Any]:
     """The Activation object. While it is not known whether a number was sold, `phone` is empty."""
+    if not isinstance(row, Shown):
+        row = row.shown
     return {
         "activation_id": row.hex_id,
         "customer_id": customer_id,
@@ -78,11 +48,11 @@ def activation(row: ActivationRow | Polled, customer_id: str) -> dict[str, Any]:
         "report_status": row.report_status,
         "sms_code": row.sms_code,
         "sms_text": row.sms_text,
-        "expire_at": unix(row.expire_at),
-        "updated_at": unix(row.updated_at),
-        "created_at": unix(row.created_at),
+        "expire_at": row.expire_at,
+        "updated_at": row.updated_at,
+        "created_at": row.created_at,
         "is_retriable": row.is_retriable,
-        "cancelable_after": None if row.cancelable_after is None else unix(row.cancelable_after),
+        "cancelable_after": row.cancelable_after,
         "formatted": row.formatted,
     }
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 
 from activations.history import Cursor, HistoryFilter, count_due, history_page
 from activations.models import Activation, HistoryCount, HistoryMark
@@ -135,19 +135,19 @@ def test_cursors_walk_through_everything_once(customer):
     offer = OfferFactory()
     for number in range(7):  # pairs share their moment
         ActivationFactory(customer=customer, offer=offer, created_at=NOW - timedelta(hours=number // 2))
-    whole = [row.id for row, _ in page(customer).rows]
+    whole = [row.hex_id for row, _ in page(customer).rows]
 
     seen, cursor = [], None
     while True:
         found = page(customer, limit=3, cursor=cursor)
-        seen += [row.id for row, _ in found.rows]
+        seen += [row.hex_id for row, _ in found.rows]
         assert found.total == 7
         if found.next is None:
             break
         cursor = Cursor.read(found.next.text())
         assert cursor == found.next
     assert seen == whole
-    assert [row.id for row, _ in page(customer, limit=3, number=2).rows] == whole[3:6]
+    assert [row.hex_id for row, _ in page(customer, limit=3, number=2).rows] == whole[3:6]
 
 
 @pytest.mark.parametrize("text", ["", "x" * 32, "A" * 31, "!" * 32, "_" * 32, "é" * 32, "A" * 36])
@@ -156,9 +156,28 @@ def test_b3_what_is_no_cursor_is_none(text):
     assert found is None or found.created_at.year <= 9999
 
 
-def test_a_page_and_its_total_are_two_statements(customer, orders, django_assert_num_queries):
-    with django_assert_num_queries(2):
+def test_a_page_and_its_total_are_one_statement(customer, orders, django_assert_num_queries):
+    with django_assert_num_queries(1):
         page(customer, of_all=True)
+
+
+def test_an_order_is_never_deleted(customer, orders):
+    one = Activation.objects.filter(customer=customer).first()
+    with pytest.raises(ProgrammingError, match="never deleted"), transaction.atomic():
+        Activation.objects.filter(pk=one.pk).delete()
+    assert Activation.objects.filter(pk=one.pk).exists()
+
+
+@pytest.mark.parametrize("of_all", [False, True])
+def test_pages_by_number_show_what_lies_there(customer, orders, of_all):
+    ActivationFactory(customer=customer, created_at=NOW)  # beyond the mark
+    for narrow, span in product(FILTERS, SPANS):
+        whole = page(customer, of_all=of_all, **narrow, **span)
+        for limit, number in product((1, 3, 5), (1, 2, 3, 5, 9, 10**6)):
+            found = page(customer, of_all=of_all, limit=limit, number=number, **narrow, **span)
+            begin = (number - 1) * limit
+            assert found.rows == whole.rows[begin : begin + limit], (narrow, span, limit, number)
+            assert found.total == whole.total
 
 
 def test_a_page_is_found_in_the_index_alone(customer, orders, owner_connection):

@@ -1,11 +1,15 @@
 """What a poll costs: one SELECT, a tenth of a Redis call, nothing written."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from activations.masking import MASK
 from api.limits import block_of
 from tests.api.test_management import RECEIVED, activation
 
@@ -26,6 +30,21 @@ def test_p3_a_poll_is_one_select(partner, polled):
     assert all(query["sql"].lstrip().startswith("SELECT") for query in queries)
     assert answers[0][0] == 200
     assert answers[0][1]["phone"] == "14155552671"
+
+
+def test_s4_a_poll_and_the_history_show_a_code_for_a_day(partner, catalogue):
+    def told(ago):
+        ended_at = timezone.now() - ago
+        order = activation(
+            partner.customer, ended_at=ended_at, **RECEIVED | {"activation_status": "finalized"}
+        )
+        polled = partner.get(f"{partner.a}/activation/{order.hex_id}")[1]
+        listed = partner.get(f"{partner.a}/activation/history")[1]["activations"][0]
+        assert listed == polled
+        return polled["sms_code"], polled["sms_text"]
+
+    assert told(timedelta(hours=23)) == (RECEIVED["sms_code"], RECEIVED["sms_text"])
+    assert told(timedelta(hours=25)) == (MASK, MASK)
 
 
 def test_p3_the_balance_is_one_select_too(partner, django_assert_num_queries):
