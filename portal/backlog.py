@@ -17,6 +17,8 @@ SELECT
         (SELECT min(expire_at) FROM activations_activation WHERE activation_status = 'active'),
         (SELECT min(upstream_due_at) FROM activations_report WHERE upstream_due_at IS NOT NULL),
         (SELECT created_at FROM webhooks_event WHERE dispatched_at IS NULL ORDER BY id LIMIT 1),
+        (SELECT min(s.next_sync_at) FROM providers_cataloguesync s
+         JOIN providers_provider p ON p.id = s.provider_id WHERE p.is_enabled),
         -- A tenant's receiver that fails or rests is not our lateness.
         (SELECT min(d.deliver_at) FROM webhooks_endpoint e CROSS JOIN LATERAL (
             SELECT deliver_at FROM webhooks_delivery WHERE endpoint_id = e.id AND state = 'pending'

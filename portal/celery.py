@@ -71,11 +71,13 @@ REPORTS_SECONDS = 10.0
 REPORTS = ("activations.tasks.tell_providers_of_reports",)
 COUNT_SECONDS = 60.0
 COUNTS = ("activations.tasks.count_history",)
-PRICE_LIST_SECONDS = 300.0
-PRICE_LISTS = ("providers.tasks.sync_offers_of_all",)
+PRICE_LIST_SECONDS = 5.0  # each provider has a due time of its own; this is how soon "sync now" begins
+PRICE_LISTS = ("providers.tasks.sync_due_catalogues",)
+DAILY_LATE_SECONDS = 300.0
 DAILY = (
     ("activations.tasks.erase_old_texts", crontab(minute=40)),  # every hour, so that no run has much to do
     ("activations.tasks.audit_ledger", crontab(hour=3, minute=20)),
+    ("providers.tasks.prune_old_charts", crontab(hour=4, minute=10)),
 )
 # A sweep that waited longer than three beats is dropped: a later one does its work, and none pile up.
 EVERY = [
@@ -90,6 +92,6 @@ app.conf.beat_schedule = {
     name: {"task": name, "schedule": seconds, "options": {"expires": expires}}
     for name, seconds, expires in EVERY
 } | {
-    name: {"task": name, "schedule": moment, "options": {"expires": PRICE_LIST_SECONDS}}
+    name: {"task": name, "schedule": moment, "options": {"expires": DAILY_LATE_SECONDS}}
     for name, moment in DAILY
 }

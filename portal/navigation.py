@@ -55,6 +55,8 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.PriceToken", "confirmation_number"),
         ("activations.HistoryCount", "calculate"),
         ("activations.HistoryMark", "bookmark"),
+        ("providers.CatalogueSync", "sync"),
+        ("providers.OfferDay", "show_chart"),
         ("providers.CatalogueChange", "change_circle"),
         ("api.Publication", "event_repeat"),
         ("api.PublishedList", "description"),

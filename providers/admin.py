@@ -25,7 +25,18 @@ from portal.admin import (
     role_of,
 )
 from portal.encryption import SecretUnreadable
-from providers.models import CatalogueChange, CodeMap, Country, Offer, Provider, ProviderHealth, Service
+from providers.catalogue.due import ask_for_sync
+from providers.models import (
+    CatalogueChange,
+    CatalogueSync,
+    CodeMap,
+    Country,
+    Offer,
+    OfferDay,
+    Provider,
+    ProviderHealth,
+    Service,
+)
 from providers.registry import ADAPTERS
 
 HEALTH_COLORS = {
@@ -158,12 +169,12 @@ class ProviderAdmin(ScopedAdmin):
         ("Account", {"fields": ["new_secret", "secret_state", "callback_path", "show_health"]}),
         ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority"]}),
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
-                              "check_seconds", "created_at"]}),
+                              "check_seconds", "sync_seconds", "created_at"]}),
     ]  # fmt: skip
-    actions = ["resume"]
+    actions = ["resume", "sync_now", "sync_and_accept"]
     OPERATORS_ONLY = ("public_no", "protocol", "base_url", "tenant", "options", "serves_live", "serves_test",
                       "cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
-                      "check_seconds")  # fmt: skip
+                      "check_seconds", "sync_seconds")  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fixed = tuple(self.readonly_fields)
@@ -191,6 +202,18 @@ class ProviderAdmin(ScopedAdmin):
         blocked = ProviderHealth.objects.filter(provider__in=providers.values("pk"))
         count = blocked.update(**ok, updated_at=timezone.now())
         messages.success(request, f"Providers that are asked again: {count}.")
+
+    @admin.action(description="Sync now: read the price list", permissions=["change"])
+    def sync_now(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
+        asked = list(providers.values_list("pk", flat=True))
+        ask_for_sync(asked, now=timezone.now())
+        messages.success(request, f"Price lists that are read within seconds: {len(asked)}.")
+
+    @admin.action(description="Sync now, and accept a list however short it is", permissions=["change"])
+    def sync_and_accept(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
+        asked = list(providers.values_list("pk", flat=True))
+        ask_for_sync(asked, now=timezone.now(), accept_short=True)
+        messages.success(request, f"Price lists that are read within seconds and believed: {len(asked)}.")
 
     def save_model(self, request: HttpRequest, provider: Provider, form: Any, change: bool) -> None:
         super().save_model(request, provider, form, change)
@@ -220,7 +243,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
     tenant_path = "provider__tenant"
     visible_to = MANAGERS
-    list_display = ["service", "country", "operator", "provider", "cost", "count", "quality", "fetched_at"]
+    list_display = ["service", "country", "operator", "provider", "cost", "count", "quality", "changed_at"]
     list_filter = [("provider", OwnRelated), ("kind", ChoicesDropdownFilter)]
     search_fields = ["=service__id", "=country__id", "=upstream_ref"]
     search_help_text = "A service's or country's id, or the upstream's own reference."
@@ -229,6 +252,36 @@ class OfferAdmin(ReadOnlyAdmin):
     exclude = ["cost_micros"]
     readonly_fields = ["cost"]
     cost = money("cost_micros")
+
+
+@admin.register(OfferDay)
+class OfferDayAdmin(ReadOnlyAdmin):
+    """Days on which an offer changed, as charts show them. Cost, so members see their own accounts only."""
+
+    tenant_path = "offer__provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["day", "offer", "low", "high", "cost", "count"]
+    list_filter = ["day"]
+    search_fields = ["=offer__id"]
+    search_help_text = "An offer's number."
+    ordering = ["-id"]
+    list_select_related = ["offer"]
+    exclude = ["low_micros", "high_micros", "cost_micros"]
+    readonly_fields = ["low", "high", "cost"]
+    low, high, cost = money("low_micros"), money("high_micros"), money("cost_micros")
+
+
+@admin.register(CatalogueSync)
+class CatalogueSyncAdmin(ReadOnlyAdmin):
+    """When price lists are read, and why one was not."""
+
+    tenant_path = "provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["provider", "next_sync_at", "asked", "synced_at", "offers", "tries", "trouble"]
+    list_filter = ["trouble"]
+    search_fields = ["provider__display_name", "=provider__public_no"]
+    ordering = ["next_sync_at"]
+    list_select_related = ["provider"]
 
 
 @admin.register(CatalogueChange)

@@ -8,6 +8,13 @@ from providers.contract import CatalogueItem
 from providers.models import CodeMap, Country, Provider, Service
 
 Codes = Mapping[str, str]
+CODE_LENGTH = 60
+NAMED: Mapping[str, type[Service] | type[Country]] = {"service": Service, "country": Country}
+
+
+def is_storable(text: str, length: int = CODE_LENGTH) -> bool:
+    """Whether a column can take it: neither too long nor with characters that PostgreSQL has no place for."""
+    return len(text) <= length and text.isprintable()
 
 
 def scheme_of(provider: Provider) -> str:
@@ -15,8 +22,8 @@ def scheme_of(provider: Provider) -> str:
     return f"provider:{provider.public_no}"
 
 
-def known_codes(provider: Provider) -> tuple[Codes, Codes]:
-    """Upstream code → canonical id, for services and for countries; the account's own codes come first."""
+def known_codes(provider: Provider) -> Mapping[str, Codes]:
+    """Upstream code → canonical id, by kind; the account's own codes come first."""
     own = scheme_of(provider)
     lines = CodeMap.objects.filter(scheme__in=[own, provider.protocol]).values_list(
         "scheme", "kind", "code", "canonical_id"
@@ -24,7 +31,7 @@ def known_codes(provider: Provider) -> tuple[Codes, Codes]:
     maps: dict[str, dict[str, str]] = {"service": {}, "country": {}, "operator": {}}
     for _scheme, kind, code, canonical_id in sorted(lines, key=lambda line: line[0] == own):
         maps[kind][code] = canonical_id
-    return maps["service"], maps["country"]
+    return maps
 
 
 def code_of(scheme: str, kind: str, canonical_id: str) -> str:
@@ -38,14 +45,17 @@ def learn_codes(provider: Provider, items: Sequence[CatalogueItem]) -> int:
 
     A name that fits two canonical ids, or none, is left to the operator.
     """
-    services, countries = known_codes(provider)
-    known = {"service": services, "country": countries}
-    new = [item for item in items if item.kind in known and item.code not in known[item.kind]]
+    known = known_codes(provider)
+    new = {
+        (item.kind, item.code): item
+        for item in items
+        if item.kind in NAMED and item.code not in known[item.kind] and is_storable(item.code)
+    }
     if not new:
         return 0
-    names = {"service": _names(Service), "country": _names(Country)}
+    names = {kind: _names(model) for kind, model in NAMED.items()}
     found = []
-    for item in new:
+    for item in new.values():
         fits = {
             canonical_id
             for name in (item.name, *item.alt_names)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -124,6 +125,9 @@ class Provider(models.Model):
     check_seconds = models.PositiveSmallIntegerField(
         default=5, help_text="Interval between status checks of a number."
     )
+    sync_seconds = models.PositiveIntegerField(
+        default=300, help_text="Interval between readings of the price list; 0: only by hand."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -165,10 +169,12 @@ class Offer(models.Model):
         RENTAL = "rental"
 
     id = models.BigAutoField(primary_key=True)
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="offers")
+    # Found by provider through the unique key, else by what is in stock: each further index would be written
+    # with every change of a count.
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="offers", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.ACTIVATION)
-    service = models.ForeignKey(Service, models.CASCADE, related_name="offers")
-    country = models.ForeignKey(Country, models.CASCADE, related_name="offers")
+    service = models.ForeignKey(Service, models.CASCADE, related_name="offers", db_index=False)
+    country = models.ForeignKey(Country, models.CASCADE, related_name="offers", db_index=False)
     operator = models.CharField(max_length=40, default="any")
     cost_micros = models.BigIntegerField()
     count = models.PositiveIntegerField(default=0)
@@ -177,18 +183,36 @@ class Offer(models.Model):
     success_rate = models.FloatField(null=True, blank=True)
     estimated_wait_seconds = models.PositiveIntegerField(null=True, blank=True)
     capabilities = ArrayField(models.CharField(max_length=8), default=list, help_text="sms, voice")
-    duration_hours = models.PositiveIntegerField(null=True, blank=True)
+    duration_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Term of a rental; empty where the upstream sells it without one."
+    )
+    upstream_operator = models.CharField(
+        max_length=60, blank=True, default="", db_default="", help_text="Empty: `operator` is its own word."
+    )
     upstream_service = models.CharField(max_length=60)
     upstream_country = models.CharField(max_length=60)
     upstream_ref = models.CharField(max_length=60, blank=True, help_text="Price tier, price id or the like.")
-    fetched_at = models.DateTimeField(db_default=Now())
-    ttl_seconds = models.PositiveIntegerField(default=86_400)
+    changed_at = models.DateTimeField(
+        db_default=Now(), help_text="When it last differed from the upstream's list."
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "kind", "service", "country", "operator", "upstream_ref"],
+                fields=[
+                    "provider",
+                    "kind",
+                    "service",
+                    "country",
+                    "operator",
+                    "upstream_ref",
+                    "duration_hours",
+                ],
                 name="offer_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="rental") | Q(duration_hours=None), name="offer_only_rentals_have_a_term"
             ),
             models.CheckConstraint(condition=Q(cost_micros__gt=0), name="offer_cost_positive"),
             models.CheckConstraint(
@@ -210,6 +234,56 @@ class Offer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id} {self.country_id} {self.operator}"
+
+
+class OfferDay(models.Model):
+    """What an offer cost on a day and how many there were, for charts. There is a row only for days on which
+    its price changed, or its stock at least about halved or doubled; between two rows nothing did.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    offer = models.ForeignKey(Offer, models.CASCADE, related_name="days", db_index=False, db_constraint=False)
+    day = models.DateField(help_text="Of UTC.")
+    low_micros = models.BigIntegerField(help_text="The day's lowest cost.")
+    high_micros = models.BigIntegerField()
+    cost_micros = models.BigIntegerField(help_text="The day's last cost.")
+    count = models.PositiveIntegerField(help_text="Stock when the row was last written.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["offer", "day"], name="offer_day_once")]
+        indexes = [BrinIndex(fields=["day"], name="offer_day_to_prune")]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id} on {self.day}"
+
+
+class CatalogueSync(models.Model):
+    """When a provider's price list is read next, and what came of the last reading. Narrow: sweeps claim it
+    by moving `next_sync_at` forward.
+    """
+
+    class Asked(models.TextChoices):
+        NOTHING = "", "nothing"
+        SYNC = "sync", "read it now"
+        ACCEPT = "accept", "read it now, however short it is"
+
+    provider = models.OneToOneField(Provider, models.CASCADE, primary_key=True, related_name="sync")
+    next_sync_at = models.DateTimeField(null=True, blank=True, help_text="Empty: only when asked.")
+    asked = models.CharField(
+        max_length=6, choices=Asked.choices, blank=True, default="", db_default="", help_text="By a person."
+    )
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Failures in a row.")
+    trouble = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Why the last reading failed."
+    )
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="When a list was last taken over.")
+    offers = models.PositiveIntegerField(default=0, db_default=0, help_text="In that list, and mapped.")
+
+    class Meta:
+        indexes = [models.Index(fields=["next_sync_at"], name="sync_due")]
+
+    def __str__(self) -> str:
+        return f"sync of {self.provider_id}"
 
 
 class CatalogueChange(models.Model):

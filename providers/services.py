@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from portal.encryption import SecretUnreadable
 from providers.catalogue import Synced, sync_offers
-from providers.contract import Can, ProviderError
+from providers.catalogue.due import has_prices
+from providers.contract import ProviderError
 from providers.models import Provider
-from providers.registry import ADAPTERS
 
 
 def sync_all_offers(*, now: datetime) -> list[tuple[Provider, Synced | None]]:
@@ -17,14 +16,8 @@ def sync_all_offers(*, now: datetime) -> list[tuple[Provider, Synced | None]]:
 
     One provider's trouble stops no other.
     """
-    return [(provider, _try(provider, now)) for provider in _with_prices()]
-
-
-def _with_prices() -> Iterator[Provider]:
-    for provider in Provider.objects.filter(is_enabled=True).order_by("id"):
-        adapter = ADAPTERS.get(provider.protocol)
-        if adapter is not None and Can.PRICES in adapter.can:
-            yield provider
+    providers = Provider.objects.filter(is_enabled=True).order_by("id")
+    return [(provider, _try(provider, now)) for provider in providers if has_prices(provider)]
 
 
 def _try(provider: Provider, now: datetime) -> Synced | None:

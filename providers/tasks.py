@@ -6,15 +6,22 @@ from celery.signals import worker_ready
 from django.utils import timezone
 
 from portal.secrets import unreadable_secrets
-from providers.services import sync_all_offers
+from providers.catalogue.due import sync_due
+from providers.catalogue.pruning import prune_charts
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task(ignore_result=True)
-def sync_offers_of_all() -> None:
-    """Fetch every enabled provider's price list. Running it twice changes nothing."""
-    sync_all_offers(now=timezone.now())
+def sync_due_catalogues() -> None:
+    """Read the price lists whose time has come. Running it twice changes nothing."""
+    sync_due(timezone.now)
+
+
+@shared_task(ignore_result=True)
+def prune_old_charts() -> None:
+    """Forget what charts no longer show. Running it twice changes nothing."""
+    prune_charts(today=timezone.now().date())
 
 
 @worker_ready.connect

@@ -141,6 +141,7 @@ class ProviderFactory(DjangoModelFactory):
     display_name = factory.LazyAttribute(lambda provider: f"Provider {provider.public_no}")
     protocol = "sandbox"
     base_url = "http://127.0.0.1:9"
+    sync_seconds = 0
 
     @factory.post_generation
     def secret(self, create, secret, **kwargs):
@@ -164,7 +165,6 @@ class OfferFactory(DjangoModelFactory):
     capabilities = ["sms"]
     upstream_service = factory.SelfAttribute("service.id")
     upstream_country = factory.SelfAttribute("country.id")
-    fetched_at = factory.LazyFunction(timezone.now)
 
 
 class ActivationFactory(DjangoModelFactory):

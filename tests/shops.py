@@ -10,8 +10,6 @@ import django
 
 django.setup()
 
-from django.utils import timezone  # noqa: E402
-
 from accounts.keys import issue_key  # noqa: E402
 from accounts.models import Customer  # noqa: E402
 from billing.services import create_customer, create_tenant, move_money  # noqa: E402
@@ -50,6 +48,7 @@ def open_provider(number, options, *, tenant=None):
         life_seconds=options.life_seconds,
         timeout_seconds=options.timeout_seconds,
         check_seconds=options.check_seconds,
+        sync_seconds=0,
     )
     provider.secret = f"sandbox_account_{number:06}"
     provider.save()
@@ -67,7 +66,6 @@ def open_provider(number, options, *, tenant=None):
             upstream_country=country,
             upstream_ref=tier.ref,
             quality=tier.quality,
-            fetched_at=timezone.now(),
         )
     return provider.secret
 

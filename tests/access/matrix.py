@@ -225,6 +225,8 @@ TABLES = {
     "activations.historymark": "manager - - -",
     "activations.historycount": "manager - - -",
     "providers.cataloguechange": "manager - - -",
+    "providers.cataloguesync": "manager - - -",
+    "providers.offerday": "manager - - -",
     "api.publication": "manager - - -",
     "api.publishedlist": "manager - - -",
 }

@@ -28,7 +28,7 @@ from activations.models import (
 )
 from api.models import Publication, PublishedList
 from billing.models import Entry, Hold, Transaction, Wallet
-from providers.models import CatalogueChange, CodeMap
+from providers.models import CatalogueChange, CatalogueSync, CodeMap, OfferDay
 from tests.factories import (
     ActivationFactory,
     CustomerFactory,
@@ -120,6 +120,9 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         HistoryCount.objects.create(**whose, day=when.date(), sms_status="smsRequested", count=1,
                                     activation_status="active", billing_status="reserved"),
         CatalogueChange.objects.create(**own, topic="prices"),
+        CatalogueSync.objects.create(provider=order.provider, trouble=f"{house.name} trouble"),
+        OfferDay.objects.create(offer=order.offer, day=when.date(), low_micros=1, high_micros=3,
+                                cost_micros=2, count=4),
         Publication.objects.create(**own, topic="prices", built_at=when),
         PublishedList.objects.create(**own, name=f"{house.name} list", etag=house.name, packed=b""),
         RequestKey.objects.create(**whose, key=f"{house.name}-key", digest=b"1", activation=order),

@@ -35,11 +35,11 @@ SELECT 'bench' || n, 'Bench ' || n, '{}', '', '', false, '', '', false, '' FROM 
 # The catalogue has its countries; 180 pairs of each service, less those that nobody sells.
 SHELVES = """
 INSERT INTO providers_offer (provider_id, kind, service_id, country_id, operator, cost_micros, count, quality,
-    capabilities, upstream_service, upstream_country, upstream_ref, ttl_seconds)
+    capabilities, upstream_service, upstream_country, upstream_ref)
 SELECT (SELECT min(id) FROM providers_provider), 'activation', s.id, c.id, 'any',
     10000 + 10000 * (random() * 300)::int, 1 + (random() * 500)::int, round(random()::numeric, 2), '{sms}',
     s.id,
-    c.id, 'bench', 86400
+    c.id, 'bench'
 FROM (SELECT id FROM providers_service WHERE id LIKE 'bench%%') AS s,
     (SELECT id FROM providers_country ORDER BY id LIMIT 180) AS c
 ORDER BY random() LIMIT %(offers)s

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.bench import checks, history, incoming, orders, polls, prices, world
+from tests.bench import checks, history, incoming, lists, orders, polls, prices, world
 from tests.bench.report import Row
 from tests.bench.stack import Stack
 
 
 def rows(stack: Stack, *, groups: set[str], seconds: float, past_orders: int) -> Iterator[Row]:
-    """Measure what is asked for (P, B, S, U, C, H; none: all)."""
+    """Measure what is asked for (P, B, S, U, C, H, L; none: all)."""
     world.open_provider(stack)
     if not groups or "P" in groups:
         yield from polls.rows(stack, world.open_shop("polls", customers=700), seconds=seconds)
@@ -25,3 +25,5 @@ def rows(stack: Stack, *, groups: set[str], seconds: float, past_orders: int) ->
     if not groups or "H" in groups:
         shop = world.open_shop("history", customers=1000)
         yield from history.rows(stack, shop, seconds=seconds, count=past_orders)
+    if not groups or "L" in groups:
+        yield from lists.rows(stack)

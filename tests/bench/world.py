@@ -53,7 +53,11 @@ def open_provider(stack: Stack) -> Provider:
         cursor.execute("ALTER SEQUENCE accounts_customer_id_seq RESTART 7000001")
     load_catalogue()
     provider = Provider(
-        public_no=1, display_name="Bench", protocol="sandbox", base_url=f"http://127.0.0.1:{stack.sandbox}"
+        public_no=1,
+        display_name="Bench",
+        protocol="sandbox",
+        base_url=f"http://127.0.0.1:{stack.sandbox}",
+        sync_seconds=0,
     )
     provider.secret = SANDBOX_KEY
     provider.save()

@@ -24,6 +24,7 @@ def make_provider(**fields):
             "display_name": f"Provider {number}",
             "protocol": "sandbox",
             "base_url": "http://127.0.0.1:9",
+            "sync_seconds": 0,
             **fields,
         }
     )

@@ -48,7 +48,7 @@ def test_sync_fetches_prices_and_empties_what_vanished(upstream):
     offer = Offer.objects.get(provider=provider, service="telegram", country="us", upstream_ref="economy")
     assert (first.vanished, first.unmapped) == (0, {})
     assert first.offers == Offer.objects.count() >= 60 * 60 * 3
-    assert (offer.cost_micros, offer.count, offer.operator, offer.fetched_at) == (77_000, 5, "any", NOW)
+    assert (offer.cost_micros, offer.count, offer.operator, offer.changed_at) == (77_000, 5, "any", NOW)
 
     Offer.objects.filter(pk=offer.pk).update(upstream_ref="old tier")
     second = sync_offers(provider, NOW + timedelta(hours=1))
@@ -73,7 +73,7 @@ def test_an_empty_or_failed_list_changes_nothing(upstream):
     stock = Offer.objects.filter(count__gt=0).count()
 
     upstream.fault("prices", "garbage", text='{"columns":[],"rows":[]}')
-    sync_offers(provider, NOW + timedelta(hours=1))
+    assert sync_offers(provider, NOW + timedelta(hours=1)).is_refused
     upstream.fault("prices", "bad_key")
     with pytest.raises(BadCredentials):
         sync_offers(provider, NOW + timedelta(hours=1))

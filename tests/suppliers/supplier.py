@@ -199,6 +199,7 @@ class Supplier:
                 "protocol": self.protocol,
                 "base_url": self.url,
                 "cancel_lock_seconds": 0,
+                "sync_seconds": 0,
                 "options": {} if self.face is None else dict(self.face.options),
                 **fields,
             }
@@ -226,7 +227,6 @@ class Supplier:
                 "upstream_service": wish["service"],
                 "upstream_country": wish["country"],
                 "upstream_ref": wish["offer_ref"],
-                "fetched_at": timezone.now(),
                 **fields,
             }
         )

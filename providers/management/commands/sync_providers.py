@@ -19,6 +19,11 @@ class Command(BaseCommand):
             if synced is None:
                 failed.append(provider.display_name)
                 continue
+            if synced.is_refused:
+                self.stdout.write(
+                    f"{provider}: the list is too short ({synced.offers} after {synced.before})"
+                )
+                continue
             self.stdout.write(f"{provider}: {synced.offers} offers, {synced.vanished} vanished")
             for kind, codes in synced.unmapped.items():
                 self.stdout.write(f"  no {kind} is mapped for: {', '.join(codes[:20])}")
