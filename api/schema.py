@@ -1,130 +1,192 @@
-"""What drf-spectacular cannot see by itself: the plain views, and that the test base repeats the live one."""
+"""The OpenAPI document: what api.retail.operations says, joined with what the code knows itself.
+
+drf-spectacular gives the frame and the address; views are not inspected, for most of ours are plain ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
-from api.input import Reader
-from api.retail import history, order, prices, schema, views
+import orjson
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
 
-LIVE = "/api/v1/"
-CUSTOMER = f"{LIVE}retail/a/customer/{{customer_id}}"
-ONE = f"{CUSTOMER}/activation/{{activation_id}}"
+from api.retail import guide, urls
+from api.retail.examples import ACTIVATION_ID, CUSTOMER_ID
+from api.retail.operations import OPERATIONS, TAGS, Operation
+from api.retail.order import COUNTRY_ID, SERVICE_ID
+from api.retail.refusals import described, names_in
+from api.retail.schema import ACTIVATION_ID as ACTIVATION_FORM
+from api.retail.schema import COMPONENTS, Schema, describe
+from api.retail.schema import CUSTOMER_ID as CUSTOMER_FORM
+from api.retail.told import described_webhooks
+from portal.errors import all_codes
+
+LIVE, TEST = "/api/v1", "/test/api/v1"
+IDS: dict[str, tuple[Schema, str]] = {
+    "customer_id": (CUSTOMER_FORM, CUSTOMER_ID),
+    "activation_id": (ACTIVATION_FORM, ACTIVATION_ID),
+    "service_id": (describe(SERVICE_ID), "telegram"),
+    "country_id": (describe(COUNTRY_ID), "us"),
+}
+JSON, FORM = "application/json", "multipart/form-data"
+AT_THE_DOOR = ("auth_missing", "auth_invalid", "permission_denied", "rate_limited", "validation", "internal",
+               "upstream_unavailable")  # fmt: skip
 
 
-def only_live(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:
-    """A preprocessing hook: each operation once."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith(LIVE)]
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """The document; the same for everybody, and while the process lives."""
+    return HttpResponse(_packed(), content_type="application/vnd.oai.openapi+json")
 
 
-def add_plain_views(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """A postprocessing hook: the operations of api.retail.views."""
-    actives = {
-        "oneOf": [
-            {"type": "array", "items": {"type": "string"}},
-            {"type": "array", "items": schema.ACTIVATION},
-        ]
-    }
-    bought = _operation("order", "Order a number", schema.ACTIVATION, body=schema.body_of(order.ORDER))
-    bought["parameters"].append(
-        {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}}
-    )
-    plain = {
-        f"{CUSTOMER}/activation": {"post": bought},
-        f"{CUSTOMER}/activations": {
-            "get": _operation("actives", "List active activations", actives, query=views.ACTIVES)
-        },
-        ONE: {"get": _operation("poll", "Read one activation", schema.ACTIVATION, is_one=True)},
-        f"{CUSTOMER}/balance": {"get": _operation("balance", "Read a customer's balance", schema.BALANCE)},
-    }
-    plain |= _history() | _catalogue()
-    for verb in ("retry", "cancel", "finalize"):
-        plain[f"{ONE}/{verb}"] = {"put": _operation(verb, VERBS[verb], schema.SUCCESS, is_one=True)}
-    result["paths"] = dict(sorted({**result["paths"], **plain}.items()))
+@cache
+def document() -> dict[str, Any]:
+    found: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    return found
+
+
+@cache
+def _packed() -> bytes:
+    return orjson.dumps(document())
+
+
+def no_views(endpoints: list[Any]) -> list[Any]:
+    """A preprocessing hook: drf-spectacular describes nothing by itself."""
+    return []
+
+
+def describe_all(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """A postprocessing hook: the whole of the document."""
+    result["info"]["description"] = guide.markdown()
+    result["servers"] = [
+        {"url": TEST, "description": "Test keys: the sandbox, test money."},
+        {"url": LIVE, "description": "Live keys: real numbers, real money."},
+    ]
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    result["paths"] = {}
+    for operation in OPERATIONS:
+        address, *aliases = addresses_of(operation.view)
+        path = result["paths"].setdefault(f"/{address}", {})
+        path[operation.gate.method.lower()] = form = written(operation, address, aliases)
+        if operation.view in TEST_ONLY:
+            form["servers"] = result["servers"][:1]
+    result["components"] |= {"schemas": COMPONENTS, "responses": share_responses(result["paths"])}
+    result["webhooks"] = described_webhooks()
     return result
 
 
-def _history() -> dict[str, Any]:
-    """Orders of one customer and of all."""
-    page = schema.page_of("activations", next_cursor=schema.MAYBE_WORD)
-    one = _operation("history", "List the activations of a customer", page, query=history.OF_CUSTOMER)
-    every = _operation(
-        "all_history", "List the activations of all customers", page, query=history.OF_ALL, ids=[]
-    )
-    addresses = f"{CUSTOMER}/activation/history", f"{LIVE}retail/m/customers/activation/history"
-    return dict(zip(addresses, ({"get": one}, {"get": every}), strict=True))
+def share_responses(paths: dict[str, Any]) -> dict[str, Any]:
+    """Put refusals that many operations have in one place; gives that place."""
+    shared: dict[str, Any] = {}
+    for operation in (one for path in paths.values() for one in path.values()):
+        for status, response in operation["responses"].items():
+            if status[0] in "45":
+                name = "-".join([status, *names_in(response)])
+                shared[name] = response
+                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    return shared
 
 
-def _catalogue() -> dict[str, Any]:
-    """What can be bought, and for how much. The aliases of these addresses are not described."""
-    pair = f"{LIVE}activation/prices/services/{{service_id}}/countries/{{country_id}}"
-    one = _operation("price", "Read the price of a service in a country", schema.PRICE, ids=PAIR)
-    lists: list[tuple[str, str, str, schema.Schema, Mapping[str, Reader]]] = [
-        ("countries", "countries", "List countries", schema.COUNTRY, {}),
-        ("retail/services", "services", "List services", schema.SERVICE, {}),
-        ("retail/a/activation/services/popular", "popular", "List popular services", schema.SERVICE, {}),
-        ("retail/m/prices/countries", "prices_by_country", "List prices by country", schema.BY_COUNTRY,
-         prices.COUNTRY),
-        ("activation/prices/services", "prices_by_service", "List prices by service", schema.BY_SERVICE,
-         prices.SERVICE),
-    ]  # fmt: skip
-    described = {
-        f"{LIVE}{path}": {"get": _list(name, summary, item, query)}
-        for path, name, summary, item, query in lists
-    }
-    return {pair: {"get": one}, **described}
+def addresses_of(view: object) -> list[str]:
+    """Where the view answers below the base, its own address first; parts as `{name}`."""
+    patterns = [*urls.urlpatterns, *urls.test_only]
+    return [address_of(one) for one in patterns if view_of(one) is view]
 
 
-def _list(name: str, summary: str, item: schema.Schema, query: Mapping[str, Reader]) -> dict[str, Any]:
-    """A published list: it has an ETag, and is not sent again to who names it."""
-    operation = _operation(name, summary, schema.array(item), ids=[], query=query)
-    operation["parameters"].append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
-    operation["responses"]["304"] = {"description": "Unchanged since the ETag that was named."}
-    return operation
+def address_of(pattern: URLPattern) -> str:
+    return str(pattern.pattern).replace("<str:", "{").replace("<endpoint:", "{").replace(">", "}")
 
 
-PAIR = ["service_id", "country_id"]
-VERBS = {
-    "retry": "Ask for one more SMS",
-    "cancel": "Cancel an activation",
-    "finalize": "Confirm and close an activation",
-}
+def view_of(pattern: URLPattern) -> Any:
+    """A plain view, or the class of the others."""
+    return getattr(pattern.callback, "cls", pattern.callback)
 
 
-def _operation(
-    name: str,
-    summary: str,
-    reply: schema.Schema,
-    *,
-    body: schema.Schema | None = None,
-    query: Mapping[str, Reader] | None = None,
-    is_one: bool = False,
-    ids: list[str] | None = None,
-) -> dict[str, Any]:
-    if ids is None:
-        ids = ["customer_id", "activation_id"] if is_one else ["customer_id"]
-    parameters: list[dict[str, Any]] = [
-        {"name": one, "in": "path", "required": True, "schema": {"type": "string"}} for one in ids
-    ]
-    parameters += [
-        {"name": one, "in": "query", "schema": schema.describe(reader), "explode": False, "style": "form"}
-        for one, reader in (query or {}).items()
-    ]
-    operation: dict[str, Any] = {
-        "operationId": f"retail_{name}",
-        "summary": summary,
-        "tags": ["retail"],
-        "parameters": parameters,
+TEST_ONLY = {view_of(one) for one in urls.test_only}
+
+
+def written(operation: Operation, address: str, aliases: list[str]) -> dict[str, Any]:
+    """One operation."""
+    gate, rate = operation.gate, settings.RETAIL_RATES[operation.gate.rate]
+    whose = "customer" if "{customer_id}" in address and gate.scope != "manage" else "key"
+    notes = [f"At most {rate} requests a minute for each {whose}."]
+    if aliases:
+        notes.append("Also answers at " + ", ".join(f"`{alias}`" for alias in aliases) + ".")
+    form: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": "\n\n".join(filter(None, [operation.text, " ".join(notes)])),
+        "parameters": list(parameters_of(operation, address)),
         "security": [{"ApiKey": []}],
-        "responses": {
-            "200": {"description": "", "content": {"application/json": {"schema": reply}}},
-            "default": {
-                "description": "A refusal.",
-                "content": {"application/json": {"schema": schema.ERROR}},
-            },
-        },
+        "responses": {"200": reply_of(operation), **refusals_of(operation, address)},
+        "x-scope": gate.scope,
+        "x-requests-per-minute": rate,
+        "x-counted-per": whose,
+        "x-aliases": [f"/{alias}" for alias in aliases],
     }
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
-    return operation
+    if operation.body is not None:
+        form["requestBody"] = {"required": True, "content": dict(content_of(operation))}
+    if operation.has_etag:
+        form["responses"]["304"] = {"description": "Unchanged since the ETag that was named."}
+    return form
+
+
+def parameters_of(operation: Operation, address: str) -> Iterator[dict[str, Any]]:
+    for name, (form, example) in IDS.items():
+        if f"{{{name}}}" in address:
+            yield {"name": name, "in": "path", "required": True, "schema": form, "example": example}
+    for name, reader in operation.query.items():
+        parameter: dict[str, Any] = {"name": name, "in": "query", "schema": describe(reader)}
+        if parameter["schema"]["type"] == "array":
+            parameter |= {"style": "form", "explode": False}
+        yield parameter | ({"example": operation.asks[name]} if name in operation.asks else {})
+    if operation.has_request_key:
+        visible = {"type": "string", "pattern": "^[!-~]{1,255}$"}
+        text = "Makes it safe to repeat: the same key with the same body hears the first answer again."
+        yield {"name": "Idempotency-Key", "in": "header", "schema": visible, "description": text}
+    if operation.has_etag:
+        text = "The ETag of the list that you have."
+        yield {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description": text}
+
+
+def content_of(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    examples = {name: {"value": body} for name, body in operation.sends.items()}
+    yield JSON, {"schema": operation.body, "examples": examples}
+    if operation.takes_form:
+        assert operation.body is not None
+        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        members = {**operation.body["properties"], "evidence": file}
+        yield FORM, {"schema": {**operation.body, "properties": members}}
+
+
+def reply_of(operation: Operation) -> dict[str, Any]:
+    reply = {"schema": operation.reply, "example": operation.gives}
+    headers = {"X-ETag": {"schema": {"type": "string"}}} if operation.has_etag else {}
+    return {"description": "Done.", "content": {JSON: reply}, **({"headers": headers} if headers else {})}
+
+
+def refusals_of(operation: Operation, address: str) -> dict[str, Any]:
+    """By status, with the names that go with it here."""
+    return described(codes_of(operation, address))
+
+
+def codes_of(operation: Operation, address: str) -> set[str]:
+    """What this operation may be refused with."""
+    codes, closed_by = {*AT_THE_DOOR, *operation.refuses}, operation.gate.closed_by
+    if closed_by != "none":
+        codes.add("account_blocked")
+    if "{customer_id}" in address:
+        codes |= {"unknown_customer"} | ({"customer_not_active"} if closed_by == "any" else set())
+    if "{activation_id}" in address:
+        codes.add("unknown_activation")
+    if operation.body is not None:
+        codes |= {"payload_too_large", "unsupported_media_type"}
+    assert codes <= all_codes()
+    return codes

@@ -343,10 +343,17 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Portal API",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
-    "PREPROCESSING_HOOKS": ["api.schema.only_live"],
-    "POSTPROCESSING_HOOKS": ["api.schema.add_plain_views"],
+    "PREPROCESSING_HOOKS": ["api.schema.no_views"],
+    "POSTPROCESSING_HOOKS": ["api.schema.describe_all"],
     "APPEND_COMPONENTS": {
-        "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
+        "securitySchemes": {
+            "ApiKey": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Api-Key",
+                "description": "A key of your account: `pk_test_…` for the test base, else `pk_live_…`.",
+            }
+        }
     },
     "SECURITY": [{"ApiKey": []}],
     "SERVE_INCLUDE_SCHEMA": False,

@@ -85,17 +85,23 @@ def retail(gate: Gate) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(
-            request: HttpRequest, *, is_test: bool, customer_id: str | None = None, activation_id: str = ""
+            request: HttpRequest,
+            *,
+            is_test: bool,
+            customer_id: str | None = None,
+            activation_id: str = "",
+            **ids: str,
         ) -> HttpResponseBase:
             def run() -> HttpResponseBase:
                 caller = admit(
                     request, gate, is_test=is_test, customer_id=customer_id, activation_id=activation_id
                 )
-                named = {"hex_id": activation_id} if activation_id else {}
+                named = {"hex_id": activation_id, **ids} if activation_id else ids
                 return view(request, caller, caller.buyer, **named)
 
             return answer(request, run)
 
+        guarded.gates = (gate,)  # type: ignore[attr-defined]  # for the description (api.schema)
         return guarded
 
     return decorate

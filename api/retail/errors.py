@@ -13,6 +13,7 @@ from billing.money import cents_up
 from portal.errors import Internal, PortalError
 
 RETRY_SECONDS = 2  # when nobody knows better
+PAUSED = "CustomerPausedException"  # the name of customer_not_active while he is only paused
 
 # The public code of a refusal → status and errorName.
 TABLE: dict[str, tuple[int, str]] = {
@@ -62,7 +63,7 @@ def write_error(error: PortalError) -> HttpResponse:
         error = Internal()
     status, name = TABLE[error.code]
     if error.code == "customer_not_active" and error.extra.get("status") == "paused":
-        name = "CustomerPausedException"
+        name = PAUSED
     body: dict[str, Any] = {"errorName": name, "errorMessage": error.text, **_members(error)}
     response = json_response(body, status=status)
     for header, value in _headers(error).items():

@@ -40,8 +40,10 @@ CURSOR: dict[str, Reader] = {
 }
 
 
-OVER_ALL = paged(limit=100, most=1000)
-OF_ONE = paged(limit=10, most=100)
+# Lines of a page of one customer's list, and of a list over all customers.
+USUAL, LONGEST = {"one": 10, "all": 100}, {"one": 100, "all": 1000}
+OVER_ALL = paged(limit=USUAL["all"], most=LONGEST["all"])
+OF_ONE = paged(limit=USUAL["one"], most=LONGEST["one"])
 
 
 def span_of(fields: Mapping[str, Any]) -> tuple[datetime | None, datetime | None]:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,11 +17,11 @@ from accounts.queries import customers_of, tenant_by_id
 from accounts.services import set_customer_status
 from api.auth import Caller
 from api.input import Choice, Choices, Integer, Text, json_object, query_fields, read_fields
-from api.retail import lists, schema, wire
+from api.retail import lists, wire
 from api.retail.entry import Gate, admit, answer
 from billing.queries import bookings_of
 from billing.services import create_customer, move_money
-from portal.errors import UnknownCustomer, ValidationError
+from portal.errors import MethodNotAllowed, UnknownCustomer, ValidationError
 
 CENT = 10_000  # micro-USD
 ID = re.compile(r"[a-zA-Z0-9]+", re.ASCII)
@@ -52,9 +51,9 @@ TRANSACTIONS = {**lists.CREATED, **lists.OF_ONE}
 
 
 class RetailView(APIView):
-    """One address with one method. `gate` is what the caller must pass; `self.caller` is who passed."""
+    """One address. `gates`: what the caller must pass, one for each method; `self.caller`: who passed."""
 
-    gate: ClassVar[Gate]
+    gates: ClassVar[tuple[Gate, ...]]
     caller: Caller
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -72,6 +71,15 @@ class RetailView(APIView):
         raise exc  # `answer` knows the dialect's words
 
     @property
+    def gate(self) -> Gate:
+        """The one of the request's method. Raises MethodNotAllowed."""
+        for gate in self.gates:
+            if gate.method == self.request.method:
+                return gate
+        methods = sorted(gate.method for gate in self.gates)
+        raise MethodNotAllowed(f"Use {' or '.join(methods)} here.", allowed=", ".join(methods))
+
+    @property
     def tenant(self) -> Tenant:
         return tenant_by_id(self.caller.tenant_id)
 
@@ -85,9 +93,8 @@ class RetailView(APIView):
 class NewCustomer(RetailView):
     """M1: create a customer."""
 
-    gate = Gate("POST", scope="manage", rate="customer")
+    gates = (Gate("POST", scope="manage", rate="customer"),)
 
-    @extend_schema(**schema.writes("Create a customer", NEW_CUSTOMER))
     def post(self, request: Request, **ids: object) -> HttpResponse:
         fields = read_fields(json_object(request._request), NEW_CUSTOMER)
         create_customer(
@@ -101,9 +108,8 @@ class NewCustomer(RetailView):
 class ChangeCustomer(RetailView):
     """M2: change a customer's status."""
 
-    gate = Gate("PUT", scope="manage", rate="customer", closed_by="account")
+    gates = (Gate("PUT", scope="manage", rate="customer", closed_by="account"),)
 
-    @extend_schema(**schema.writes("Change a customer's status", NEW_STATUS))
     def put(self, request: Request, *, customer_id: str, **ids: object) -> HttpResponse:
         fields = read_fields(json_object(request._request), NEW_STATUS)
         if not set_customer_status(tenant=self.tenant, external_id=customer_id, status=fields["status"]):
@@ -114,9 +120,8 @@ class ChangeCustomer(RetailView):
 class Customers(RetailView):
     """M3: the tenant's customers."""
 
-    gate = Gate("GET", scope="read", rate="customers")
+    gates = (Gate("GET", scope="read", rate="customers"),)
 
-    @extend_schema(**schema.lists("List customers", CUSTOMERS, "customers"))
     def get(self, request: Request, **ids: object) -> HttpResponse:
         fields = query_fields(request._request, CUSTOMERS)
         found = customers_of(self.tenant).select_related("wallet")
@@ -137,9 +142,8 @@ class Customers(RetailView):
 class AllTransactions(RetailView):
     """M5: top-ups and deductions of all customers."""
 
-    gate = Gate("GET", scope="read", rate="all_transactions")
+    gates = (Gate("GET", scope="read", rate="all_transactions"),)
 
-    @extend_schema(**schema.lists("List the top-ups of all customers", ALL_TRANSACTIONS, "transactions"))
     def get(self, request: Request, **ids: object) -> HttpResponse:
         return transactions(query_fields(request._request, ALL_TRANSACTIONS), tenant=self.tenant)
 
@@ -147,9 +151,8 @@ class AllTransactions(RetailView):
 class Transactions(RetailView):
     """A10: top-ups and deductions of one customer."""
 
-    gate = Gate("GET", scope="read", rate="transactions")
+    gates = (Gate("GET", scope="read", rate="transactions"),)
 
-    @extend_schema(**schema.lists("List the top-ups of a customer", TRANSACTIONS, "transactions"))
     def get(self, request: Request, *, customer_id: str, **ids: object) -> HttpResponse:
         fields = query_fields(request._request, TRANSACTIONS)
         return transactions({**fields, "customer_id": customer_id}, tenant=self.tenant)
@@ -158,9 +161,8 @@ class Transactions(RetailView):
 class NewTransaction(RetailView):
     """M6: add to or deduct from a customer's balance."""
 
-    gate = Gate("POST", scope="manage", rate="transaction", closed_by="account")
+    gates = (Gate("POST", scope="manage", rate="transaction", closed_by="account"),)
 
-    @extend_schema(**schema.writes("Add to or deduct from a customer's balance", NEW_TRANSACTION))
     def post(self, request: Request, **ids: object) -> HttpResponse:
         fields = read_fields(json_object(request._request), NEW_TRANSACTION)
         if fields["amount"] == 0:
@@ -178,9 +180,8 @@ class NewTransaction(RetailView):
 class Flags(RetailView):
     """A8: whether the customer, or the account he belongs to, is on hold."""
 
-    gate = Gate("GET", scope="read", rate="flags", closed_by="none")
+    gates = (Gate("GET", scope="read", rate="flags", closed_by="none"),)
 
-    @extend_schema(**schema.reads("Tell whether a customer is on hold", schema.FLAGS))
     def get(self, request: Request, **ids: object) -> HttpResponse:
         return wire.json_response({"accountOnHold": is_on_hold(self.caller, now=timezone.now())})
 

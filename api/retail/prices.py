@@ -6,16 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
 
 from accounts.identity import Buyer
 from api.auth import Caller
 from api.input import query_fields, read_fields
 from api.publishing import publish_first, read_part
 from api.retail import wire
-from api.retail.entry import Gate, admit, answer, retail
+from api.retail.entry import Gate, retail
 from api.retail.order import COUNTRY_ID, SERVICE_ID
 from api.retail.price_list import BY_COUNTRY, BY_SERVICE, write_prices
 from api.retail.published import Shown, gate_of, send, whole
@@ -30,26 +29,22 @@ SELECT EXISTS (SELECT 1 FROM providers_service WHERE id = %s),
     EXISTS (SELECT 1 FROM providers_country WHERE id = %s)
 """
 PRICES = Shown("prices", write_prices, of_tenant=True)
-PAIR = Gate("GET", scope="read", rate="price", touches=False)
 
 
-@csrf_exempt
-def pair(request: HttpRequest, *, is_test: bool, service_id: str, country_id: str) -> HttpResponseBase:
+@retail(Gate("GET", scope="read", rate="price", touches=False))
+def pair(
+    request: HttpRequest, caller: Caller, buyer: None, *, service_id: str, country_id: str
+) -> HttpResponse:
     """P1: one service in one country; zeros where nobody sells it now."""
-
-    def run() -> HttpResponse:
-        caller = admit(request, PAIR, is_test=is_test, customer_id=None)
-        require(service_id=service_id, country_id=country_id)
-        now = timezone.now()
-        found = price_of_pair(
-            sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
-            rules=load_rules(tenant_id=caller.tenant_id, now=now),
-            service_id=service_id,
-            country_id=country_id,
-        )
-        return wire.json_response(price_object(found))
-
-    return answer(request, run)
+    require(service_id=service_id, country_id=country_id)
+    now = timezone.now()
+    found = price_of_pair(
+        sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
+        rules=load_rules(tenant_id=caller.tenant_id, now=now),
+        service_id=service_id,
+        country_id=country_id,
+    )
+    return wire.json_response(price_object(found))
 
 
 def price_object(found: Pair | None) -> dict[str, Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from accounts.identity import Buyer
@@ -21,7 +20,7 @@ from activations.reasons import reasons_for
 from activations.report_queries import ReportRow, report_of, reports_page
 from activations.services.reporting import file_report
 from api.input import Integer, Text, check_length, json_object, query_fields, read_fields, read_text_fields
-from api.retail import lists, schema, wire
+from api.retail import lists, wire
 from api.retail.entry import Gate
 from api.retail.management import RetailView
 from portal import errors
@@ -36,13 +35,6 @@ FIELDS = {
 }
 FILE = {"evidence": Text(1, JSON_BYTES, default="")}
 LIST = lists.OF_ONE
-
-REASON = schema.object_of(
-    reason_id=schema.WHOLE, reason_name=schema.WORD, evidence_required={"type": "boolean"}
-)
-ANSWER = schema.object_of(
-    status={"type": "string", "enum": ["accepted", "declined"]}, decline_id=schema.MAYBE_WHOLE
-)
 
 
 class ReportView(RetailView):
@@ -65,9 +57,8 @@ class ReportView(RetailView):
 class Reasons(ReportView):
     """R1: the reasons that can be given now."""
 
-    gate = Gate("GET", scope="read", rate="report")
+    gates = (Gate("GET", scope="read", rate="report"),)
 
-    @extend_schema(**schema.reads("List the reasons for a report", {"type": "array", "items": REASON}))
     def get(self, request: Request, *, activation_id: str, **ids: object) -> HttpResponse:
         offered = reasons_for(self.row(activation_id), now=timezone.now())
         return wire.json_response(
@@ -85,26 +76,8 @@ class Reasons(ReportView):
 class OneReport(ReportView):
     """R2: report an activation. R3: read the report."""
 
-    gates: ClassVar[dict[str, Gate]] = {
-        "POST": Gate("POST", scope="order", rate="report"),
-        "GET": Gate("GET", scope="read", rate="report"),
-    }
+    gates = (Gate("POST", scope="order", rate="report"), Gate("GET", scope="read", rate="report"))
 
-    @property
-    def gate(self) -> Gate:  # type: ignore[override]
-        method = self.request.method or ""
-        if method not in self.gates:
-            raise errors.MethodNotAllowed("Use GET or POST here.", allowed="GET, POST")
-        return self.gates[method]
-
-    @extend_schema(
-        summary="Report an activation",
-        request={
-            "application/json": schema.body_of({**FIELDS, **FILE}),
-            "multipart/form-data": schema.body_of({**FIELDS, **FILE}),
-        },
-        responses={200: OpenApiResponse(ANSWER), "default": OpenApiResponse(schema.ERROR, "A refusal.")},
-    )
     def post(self, request: Request, *, activation_id: str, **ids: object) -> HttpResponse:
         self.row(activation_id)  # what does not exist is not worth reading five megabytes
         fields, file = read_report(request._request)
@@ -112,7 +85,6 @@ class OneReport(ReportView):
         word = "accepted" if filed.is_accepted else "declined"
         return wire.json_response({"status": word, "decline_id": filed.decline_id})
 
-    @extend_schema(**schema.reads("Read the report of an activation", schema.REPORT))
     def get(self, request: Request, *, activation_id: str, **ids: object) -> HttpResponse:
         row = self.row(activation_id)
         buyer = self.buyer
@@ -125,9 +97,8 @@ class OneReport(ReportView):
 class Reports(ReportView):
     """R4: all reports of the customer."""
 
-    gate = Gate("GET", scope="read", rate="report")
+    gates = (Gate("GET", scope="read", rate="report"),)
 
-    @extend_schema(**schema.lists("List the reports of a customer", LIST, "reports"))
     def get(self, request: Request, **ids: object) -> HttpResponse:
         fields, buyer = query_fields(request._request, LIST), self.buyer
         found, total = reports_page(

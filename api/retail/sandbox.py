@@ -5,18 +5,17 @@ An address of our own, not of the dialect: unknown fields are refused.
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.views.decorators.csrf import csrf_exempt
+from django.http import HttpRequest, HttpResponse
 
 from accounts.queries import tenant_by_id
 from activations.services.sandbox import deliver_test_sms
+from api.auth import Caller
 from api.input import Text, json_object, read_fields
 from api.retail import wire
-from api.retail.entry import Gate, admit, answer
+from api.retail.entry import Gate, retail
 from portal.errors import ValidationError
 
 BODY_BYTES = 65_536
-GATE = Gate("POST", scope="order", rate="sandbox")
 SMS = {
     "activation": Text(1, 40, default=""),
     "phone": Text(1, 20, default=""),
@@ -25,24 +24,19 @@ SMS = {
 }
 
 
-@csrf_exempt
-def sms(request: HttpRequest) -> HttpResponseBase:
+@retail(Gate("POST", scope="order", rate="sandbox"))
+def sms(request: HttpRequest, caller: Caller, buyer: None) -> HttpResponse:
     """The SMS arrives within moments: at once by callback, or with the next check."""
-
-    def run() -> HttpResponse:
-        caller = admit(request, GATE, is_test=True, customer_id=None)
-        body = json_object(request, limit=BODY_BYTES)
-        if unknown := sorted(set(body) - set(SMS)):
-            raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
-        fields = read_fields(body, SMS)
-        if bool(fields["activation"]) == bool(fields["phone"]):
-            raise ValidationError({"activation": "or phone is required, one of them."})
-        deliver_test_sms(
-            tenant=tenant_by_id(caller.tenant_id),
-            reference=fields["activation"] or fields["phone"],
-            text=fields["text"],
-            sender=fields["sender"],
-        )
-        return wire.json_response(wire.SUCCESS)
-
-    return answer(request, run)
+    body = json_object(request, limit=BODY_BYTES)
+    if unknown := sorted(set(body) - set(SMS)):
+        raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
+    fields = read_fields(body, SMS)
+    if bool(fields["activation"]) == bool(fields["phone"]):
+        raise ValidationError({"activation": "or phone is required, one of them."})
+    deliver_test_sms(
+        tenant=tenant_by_id(caller.tenant_id),
+        reference=fields["activation"] or fields["phone"],
+        text=fields["text"],
+        sender=fields["sender"],
+    )
+    return wire.json_response(wire.SUCCESS)

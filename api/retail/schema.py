@@ -1,20 +1,27 @@
-"""The OpenAPI description of the retail dialect, made from the tables of readers that refuse bad input."""
+"""JSON Schema of what the retail dialect reads and sends; what it reads comes from the readers themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
-
+from accounts.models import Customer
+from activations.models import Activation
+from activations.report_models import Report
 from api.input import REQUIRED, Choice, Choices, Flag, Integer, Number, Reader, Text
 
 Schema = dict[str, Any]
 
 WHOLE: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 WORD: Schema = {"type": "string"}
+TRUTH: Schema = {"type": "boolean"}
 MAYBE_WORD: Schema = {"type": ["string", "null"]}
-MAYBE_WHOLE: Schema = {"type": ["integer", "null"]}
+CENTS: Schema = {"type": "integer", "description": "US cents."}
+SECONDS: Schema = {"type": "integer", "minimum": 0, "description": "Unix seconds, UTC."}
+MAYBE_SECONDS: Schema = {"type": ["integer", "null"], "minimum": 0, "description": "Unix seconds, UTC."}
+CUSTOMER_ID: Schema = {"type": "string", "pattern": "^[a-zA-Z0-9]{1,80}$"}
+ACTIVATION_ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
 
 
 def object_of(**properties: Schema) -> Schema:
@@ -22,82 +29,118 @@ def object_of(**properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-ACTIVATION = object_of(
-    activation_id=WORD,
-    customer_id=WORD,
-    customer_price=WHOLE,
-    price=WHOLE,
-    phone=WORD,
-    country_id=WORD,
-    service_id=WORD,
-    sms_status=WORD,
-    activation_status=WORD,
-    billing_status=WORD,
-    report_status=MAYBE_WORD,
-    sms_code=MAYBE_WORD,
-    sms_text=MAYBE_WORD,
-    expire_at=WHOLE,
-    updated_at=WHOLE,
-    created_at=WHOLE,
-    is_retriable={"type": "boolean"},
-    cancelable_after=MAYBE_WHOLE,
-    formatted=WORD,
-)
-CUSTOMER = object_of(customer_id=WORD, balance=WHOLE, status=WORD, created_at=WHOLE, updated_at=WHOLE)
-TRANSACTION = object_of(customer_id=WORD, transaction_id=WORD, gateway=WORD, amount=WHOLE, created_at=WHOLE)
-SUCCESS = object_of(result={"type": "string", "enum": ["success"]})
-FLAGS = object_of(accountOnHold={"type": "boolean"})
-BALANCE = object_of(total=WHOLE, reserved=WHOLE)
-ERROR = object_of(errorName=WORD, errorMessage=WORD)
-REPORT = object_of(
-    reason_id=WHOLE,
-    reason_name=WORD,
-    message=WORD,
-    activation_state_snapshot=WORD,
-    updated_at=WHOLE,
-    created_at=WHOLE,
-    activation=ACTIVATION,
-)
-ITEMS = {
-    "customers": CUSTOMER,
-    "activations": ACTIVATION,
-    "transactions": TRANSACTION,
-    "reports": REPORT,
-}
-COUNTRY = object_of(
-    country_id=WORD, name=WORD, alt_name=WORD, codes={"type": "array", "items": {"type": "string"}}
-)
-SERVICE = object_of(
-    service_id=WORD,
-    name=WORD,
-    alt_name=WORD,
-    has_description={"type": "boolean"},
-    has_warning={"type": "boolean"},
-    prohibited={"type": "boolean"},
-)
-PRICE_MEMBERS = {
-    "price": object_of(min=WHOLE, max=WHOLE, suggested=WHOLE),
-    "quality": object_of(avg={"type": "number", "minimum": 0, "maximum": 1}),
-    "count": WHOLE,
-}
-PRICE: Schema = {"type": "object", "properties": PRICE_MEMBERS, "required": ["price", "count"]}
-
-
 def array(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-def priced(name: str) -> Schema:
-    """A price object that also carries an id."""
-    return {
-        "type": "object",
-        "properties": {name: WORD, **PRICE_MEMBERS},
-        "required": [name, "price", "count"],
+def one_of(words: Any) -> Schema:
+    return {"type": "string", "enum": list(words)}
+
+
+def about(form: Schema, sentence: str) -> Schema:
+    """A member with a sentence of its own."""
+    return {**form, "description": sentence}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def priced(**ids: Schema) -> Schema:
+    """A price object, perhaps with an id; `quality` is left out where nobody knows it."""
+    members = {
+        **ids,
+        "price": object_of(min=CENTS, max=CENTS, suggested=CENTS),
+        "quality": object_of(avg={"type": "number", "minimum": 0, "maximum": 1}),
+        "count": about(COUNT, "Numbers for sale now."),
     }
+    return {"type": "object", "properties": members, "required": [*ids, "price", "count"]}
 
 
-BY_COUNTRY = object_of(country_id=WORD, services=array(priced("service_id")))
-BY_SERVICE = object_of(service_id=WORD, countries=array(priced("country_id")))
+ACTIVATION = object_of(
+    activation_id=ACTIVATION_ID,
+    customer_id=CUSTOMER_ID,
+    customer_price=about(CENTS, "What the customer pays, in US cents."),
+    price=about(CENTS, "What you pay, in US cents."),
+    phone=about(WORD, "Digits with country code. Empty while it is still being found out what was sold."),
+    country_id=WORD,
+    service_id=WORD,
+    sms_status=one_of(Activation.SmsStatus.values),
+    activation_status=one_of(Activation.Status.values),
+    billing_status=one_of(Activation.BillingStatus.values),
+    report_status={"type": ["string", "null"], "enum": [None, *Report.Status.values]},
+    sms_code=about(MAYBE_WORD, "The code of the latest SMS; null when it holds none that we recognise."),
+    sms_text=about(MAYBE_WORD, "The latest SMS."),
+    expire_at=SECONDS,
+    updated_at=SECONDS,
+    created_at=SECONDS,
+    is_retriable=about(TRUTH, "Whether one more SMS can be asked for."),
+    cancelable_after=about(MAYBE_SECONDS, "The earliest time to cancel; null: it cannot be cancelled."),
+    formatted=about(WORD, "The number as people write it, with `+`."),
+)
+COMPONENTS: dict[str, Schema] = {
+    "Activation": ACTIVATION,
+    "Balance": object_of(total=CENTS, reserved=about(CENTS, "The part of `total` that is held for numbers.")),
+    "Country": object_of(
+        country_id=WORD,
+        name=WORD,
+        alt_name=about(WORD, "Words to search by, with a vertical bar between them."),
+        codes=about(array(WORD), "Dialling prefixes without `+`."),
+    ),
+    "Customer": object_of(
+        customer_id=CUSTOMER_ID,
+        balance=about(CENTS, "The whole balance, its held part included; may be below zero."),
+        status=one_of(Customer.Status.values),
+        created_at=SECONDS,
+        updated_at=SECONDS,
+    ),
+    "Flags": object_of(accountOnHold=TRUTH),
+    "Price": priced(),
+    "PricesOfCountry": object_of(country_id=WORD, services=array(priced(service_id=WORD))),
+    "PricesOfService": object_of(service_id=WORD, countries=array(priced(country_id=WORD))),
+    "Reason": object_of(reason_id=WHOLE, reason_name=WORD, evidence_required=TRUTH),
+    "Report": object_of(
+        reason_id=WHOLE,
+        reason_name=WORD,
+        message=WORD,
+        activation_state_snapshot=about(WORD, "The state when the report was made: JSON as text."),
+        updated_at=SECONDS,
+        created_at=SECONDS,
+        activation=ref("Activation"),
+    ),
+    "ReportAnswer": object_of(
+        status=one_of(["accepted", "declined"]),
+        decline_id={
+            "type": ["integer", "null"],
+            "enum": [None, *Report.Decline.values],
+            "description": "1: try another number, 2: ask this number once more.",
+        },
+    ),
+    "Service": object_of(
+        service_id=WORD,
+        name=WORD,
+        alt_name=about(WORD, "Words to search by, with a vertical bar between them."),
+        has_description=TRUTH,
+        has_warning=TRUTH,
+        prohibited=about(TRUTH, "An order for it is refused."),
+    ),
+    "Success": object_of(result=one_of(["success"])),
+    "Transaction": object_of(
+        customer_id=CUSTOMER_ID,
+        transaction_id=WORD,
+        gateway=WORD,
+        amount=about(CENTS, "Above zero: added, below: deducted."),
+        created_at=SECONDS,
+    ),
+}
+
+
+def page_of(name: str, item: str, *, has_cursor: bool = False) -> Schema:
+    """A list with pages."""
+    paging = {"page": COUNT, "limit": COUNT, "pages": COUNT, "total": COUNT}
+    if has_cursor:
+        paging["next_cursor"] = about(MAYBE_WORD, "Send it as `cursor` for the next page; null: the last.")
+    return object_of(**{name: array(ref(item))}, **paging)
 
 
 def describe(reader: Reader) -> Schema:
@@ -108,13 +151,13 @@ def describe(reader: Reader) -> Schema:
         case Number(low, high):
             form = {"type": "number", "minimum": low, "maximum": high}
         case Text(low, high):
-            form = {"type": "string", "minLength": low, "maxLength": high}
+            form = {"type": "string", "minLength": low, "maxLength": high, "pattern": "^[^\\u0000]*$"}
             if reader.pattern is not None:
                 form["pattern"] = f"^(?:{reader.pattern.pattern})$"
         case Choice(allowed):
-            form = {"type": "string", "enum": list(allowed)}
+            form = one_of(allowed)
         case Choices(allowed):
-            form = {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
+            form = {**array(one_of(allowed)), "uniqueItems": True}
         case Flag():
             form = {"type": "boolean"}
         case _:
@@ -129,41 +172,3 @@ def body_of(readers: Mapping[str, Reader]) -> Schema:
     needed = [name for name, reader in readers.items() if reader.default is REQUIRED]
     properties = {name: describe(reader) for name, reader in readers.items()}
     return {"type": "object", "properties": properties, "required": needed}
-
-
-def parameters_of(readers: Mapping[str, Reader]) -> list[OpenApiParameter]:
-    """Query parameters; lists are separated by commas."""
-    return [
-        OpenApiParameter(
-            name, describe(reader), required=reader.default is REQUIRED, explode=False, style="form"
-        )
-        for name, reader in readers.items()
-    ]
-
-
-def reads(summary: str, reply: Schema, readers: Mapping[str, Reader] | None = None) -> dict[str, Any]:
-    """Arguments of `extend_schema` for a GET."""
-    return {
-        "summary": summary,
-        "parameters": parameters_of(readers or {}),
-        "responses": {200: OpenApiResponse(reply), "default": OpenApiResponse(ERROR, "A refusal.")},
-    }
-
-
-def lists(summary: str, readers: Mapping[str, Reader], name: str) -> dict[str, Any]:
-    """Arguments of `extend_schema` for a list with pages."""
-    return reads(summary, page_of(name), readers)
-
-
-def page_of(name: str, **more: Schema) -> Schema:
-    """A page of a list, the list under its name."""
-    return object_of(**{name: array(ITEMS[name])}, page=WHOLE, limit=WHOLE, pages=WHOLE, total=WHOLE, **more)
-
-
-def writes(summary: str, readers: Mapping[str, Reader]) -> dict[str, Any]:
-    """Arguments of `extend_schema` for a call that changes something."""
-    return {
-        "summary": summary,
-        "request": {"application/json": body_of(readers)},
-        "responses": {200: OpenApiResponse(SUCCESS), "default": OpenApiResponse(ERROR, "A refusal.")},
-    }

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from api.retail import catalogue, history, management, prices, reports, views
+from api.retail import catalogue, history, management, prices, reports, sandbox, views
 from api.retail.entry import View
 
 M = "retail/m/"
@@ -72,3 +72,5 @@ urlpatterns = [
     ),
     *listed(prices.by_service, "activation/prices/services", "retail/m/prices/services"),
 ]
+# What only the test base has.
+test_only = [path("sandbox/sms", sandbox.sms)]

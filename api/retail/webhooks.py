@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from activations.queries import ActivationRow, channels_of, row_by_id
-from api.retail import wire
+from api.retail import examples, wire
 from billing.money import cents_down
 from billing.queries import balance_of, balance_of_tenant
 from providers.codes import code_of
@@ -120,21 +120,13 @@ def sample(type_: str, is_customer: bool) -> dict[str, Any]:
         case "account.low_balance":
             return {"balance": 2301}
         case "customer.low_balance":
-            return {"customer_id": "shop7user42", "balance": 90}
+            return {"customer_id": examples.CUSTOMER_ID, "balance": 90}
         case "customer.updated":
-            return {"customer_id": "shop7user42", "balance": 500, "status": "paused",
-                    "created_at": 1767225600, "updated_at": 1767229200}  # fmt: skip
+            return {**examples.CUSTOMER, "status": "paused"}
         case "alternative.activation.updated":
             return {"activation_id": 100042, "phone": "14155552671", "service": "nf", "country": "12",
                     "status": "STATUS_OK", "code": "482913", "text": "Your code is 482913"}  # fmt: skip
-    data = {
-        "activation_id": "0123456789abcdef01234567", "customer_id": "shop7user42", "customer_price": 30,
-        "price": 25, "phone": "14155552671", "country_id": "us", "service_id": "netflix",
-        "sms_status": "smsReceived", "activation_status": "active", "billing_status": "billed",
-        "report_status": None, "sms_code": "482913", "sms_text": "Your code is 482913",
-        "expire_at": 1767226800, "updated_at": 1767225660, "created_at": 1767225600, "is_retriable": True,
-        "cancelable_after": 1767225720, "formatted": "+1 415-555-2671",
-    }  # fmt: skip
+    data = dict(examples.RECEIVED)
     if type_ == CLOSED:
         data["activation_status"] = "finalized"
     elif type_ in (REPORT, REPORT_SHORT):
