@@ -12,6 +12,7 @@ from activations.services import checking
 from activations.services.auditing import audit
 from activations.services.callbacks import match_inbox
 from activations.services.erasing import erase_due
+from activations.services.measuring import measure_due
 from activations.services.provider_reports import send_due_reports
 from activations.services.request_keys import forget_old_keys
 
@@ -26,6 +27,12 @@ def check_due_activations() -> None:
 def count_history() -> None:
     """Add orders that have settled to the stored counts."""
     count_due(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def measure_routes() -> None:
+    """Bring the figures of routes, which the router reads, up to date."""
+    measure_due()
 
 
 @shared_task(ignore_result=True)

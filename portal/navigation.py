@@ -35,6 +35,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
     "Supply": [
         ("providers.Provider", "cell_tower"),
         ("providers.ProviderHealth", "monitor_heart"),
+        ("providers.RouteQuality", "speed"),
         ("providers.Offer", "inventory_2"),
         ("providers.Service", "apps"),
         ("providers.Country", "public"),
@@ -58,6 +59,9 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("providers.CatalogueSync", "sync"),
         ("providers.OfferDay", "show_chart"),
         ("providers.CatalogueChange", "change_circle"),
+        ("providers.RouteOutcome", "bar_chart"),
+        ("providers.RouteSheet", "table_view"),
+        ("providers.RouteMark", "bookmark"),
         ("api.Publication", "event_repeat"),
         ("api.PublishedList", "description"),
     ],

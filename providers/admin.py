@@ -38,6 +38,7 @@ from providers.models import (
     Service,
 )
 from providers.registry import ADAPTERS
+from providers.routing_admin import RouteMarkAdmin, RouteOutcomeAdmin, RouteQualityAdmin, RouteSheetAdmin
 
 HEALTH_COLORS = {
     "ok": "success",
@@ -295,3 +296,6 @@ class CatalogueChangeAdmin(ReadOnlyAdmin):
     search_help_text = "A topic or a reseller's short name."
     ordering = ["-id"]
     list_select_related = ["tenant"]
+
+
+__all__ = ["RouteMarkAdmin", "RouteOutcomeAdmin", "RouteQualityAdmin", "RouteSheetAdmin"]

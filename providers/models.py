@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Tenant
 from portal.encryption import EncryptedSecret
+from providers.routing_models import RouteMark, RouteOutcome, RouteQuality, RouteSheet
 
 CANONICAL_ID = r"^[a-z0-9][a-z0-9_.-]*$"
 
@@ -306,3 +307,20 @@ class CatalogueChange(models.Model):
         db_index=False,
         help_text="Empty: it concerns everybody.",
     )
+
+
+__all__ = [
+    "CatalogueChange",
+    "CatalogueSync",
+    "CodeMap",
+    "Country",
+    "Offer",
+    "OfferDay",
+    "Provider",
+    "ProviderHealth",
+    "RouteMark",
+    "RouteOutcome",
+    "RouteQuality",
+    "RouteSheet",
+    "Service",
+]

@@ -23,8 +23,8 @@ from portal.errors import (
 from providers.contract import Account, Adapter
 from providers.health import take_probe
 from providers.registry import ADAPTERS, callback_url
-from providers.routing_sql import OfferRow, shelf_of
-from providers.scoring import EVEN, score
+from providers.routing_sql import Measured, OfferRow, Sample, shelf_of
+from providers.scoring import EVEN, score, shrunk
 from providers.secrets import open_secret
 
 CANDIDATES_MAX = 4
@@ -102,6 +102,8 @@ class Route:
 class _Priced:
     row: OfferRow
     price_micros: int
+    quality: float | None
+    sample: Sample | None
     score: float = 0.0
 
 
@@ -127,7 +129,7 @@ def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, 
     if not shelf.has_country:
         raise UnknownCountry
     rejected: Counter[tuple[int, str]] = Counter()
-    fitting = _fitting(shelf.offers, wish, rules, now, rejected)
+    fitting = _fitting(shelf.offers, shelf.measured, wish, rules, now, rejected)
     if not fitting:
         raise _nothing(rejected)
     return _route(fitting, wish, now, rejected)
@@ -135,6 +137,7 @@ def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, 
 
 def _fitting(
     rows: Iterable[OfferRow],
+    measured: Measured,
     wish: RouteWish,
     rules: Rules,
     now: datetime,
@@ -146,7 +149,9 @@ def _fitting(
         if reason := _objection(row, wish, now):
             rejected[row.provider_no, reason] += 1
         else:
-            fitting.append(_Priced(row, tenant_price(row, wish, rules)))
+            sample = measured.of(row)
+            quality = shrunk(sample.codes, sample.orders, row.quality) if sample else row.quality
+            fitting.append(_Priced(row, tenant_price(row, wish, rules), quality, sample))
     return fitting
 
 
@@ -204,7 +209,7 @@ def _route(
         except SecretUnreadable:
             rejected[one.row.provider_no, "secret_unreadable"] += 1
             continue
-        scores.append([one.row.offer_id, one.row.provider_no, one.price_micros, round(one.score, 4)])
+        scores.append(_line(one))
         if len(candidates) == CANDIDATES_MAX:
             break
     if not candidates:
@@ -221,17 +226,35 @@ def _ranked(offers: Sequence[_Priced], weight: float) -> list[_Priced]:
     """Lowest score first: (1−f)·price/max(price) + f·(1−quality); ties by priority, then cost."""
     dearest = max(one.price_micros for one in offers) or 1
     for one in offers:
-        one.score = score(one.price_micros, dearest, one.row.quality, weight)
+        one.score = score(one.price_micros, dearest, one.quality, weight)
     return sorted(
         offers, key=lambda one: (one.score, one.row.priority, one.row.cost_micros, one.row.offer_id)
     )
 
 
+def _line(one: _Priced) -> list[object]:
+    """Offer, provider number, tenant price, score, cost, quality it was scored with (None: unknown), and
+    the number of our own orders that this quality rests on.
+    """
+    row = one.row
+    quality = None if one.quality is None else round(one.quality, 3)
+    orders = one.sample.orders if one.sample else 0
+    return [
+        row.offer_id,
+        row.provider_no,
+        one.price_micros,
+        round(one.score, 4),
+        row.cost_micros,
+        quality,
+        orders,
+    ]
+
+
 def _decision(
     weight: float, fitting: int, scores: list[list[object]], rejected: Counter[tuple[int, str]]
 ) -> dict[str, Any]:
-    """Small JSON: `ranked` rows are offer, provider number, tenant price, score; `rejected` rows provider
-    number, reason, count of offers.
+    """Small JSON: `ranked` rows are those of `_line`; `rejected` rows provider number, reason, count of
+    offers.
     """
     return {
         "weight": weight,
@@ -263,7 +286,7 @@ def _candidate(one: _Priced) -> Candidate:
         offer_ref=row.upstream_ref,
         cost_micros=row.cost_micros,
         price_micros=one.price_micros,
-        quality=row.quality,
+        quality=one.quality,
         cancel_lock_seconds=row.cancel_lock_seconds,
         life_seconds=row.life_seconds,
         cancel_fee_micros=row.cancel_fee_micros,

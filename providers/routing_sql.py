@@ -1,9 +1,13 @@
-"""The router's one query: a service, a country, and every offer for them that the tenant may buy."""
+"""The router's one query: a service, a country, what we know of routes there, and every offer for them that
+the tenant may buy.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
+
+import orjson
 
 from portal.fastlane import fetch_all
 
@@ -17,25 +21,28 @@ COLUMNS = """
     p.options::text, p.priority, p.is_enabled, p.cancel_lock_seconds, p.life_seconds, p.cancel_fee_micros,
     p.timeout_seconds, p.check_seconds, coalesce(h.state, 'ok'), coalesce(h.failures, 0), h.blocked_until
 """
+# The first row holds what is known of the pair, the others one offer each.
 QUERY = """
-SELECT s.prohibited, c.id IS NOT NULL, offer.*
-FROM (VALUES (%s::text, %s::text)) AS wish (service, country)
+SELECT s.prohibited, c.id IS NOT NULL, of_pair.figures, of_country.figures, of_all.figures, {blank}
+FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
 LEFT JOIN providers_service s ON s.id = wish.service
 LEFT JOIN providers_country c ON c.id = wish.country
-LEFT JOIN LATERAL (
-    SELECT {columns}
-    FROM providers_offer o
-    JOIN providers_provider p ON p.id = o.provider_id
-    LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
-    WHERE o.service_id = wish.service AND o.country_id = wish.country
-      AND o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
-      AND %s::text = ANY (o.capabilities)
-      AND (p.tenant_id IS NULL OR p.tenant_id = %s::bigint) AND p.{serves}
-    ORDER BY o.cost_micros LIMIT {most}
-) AS offer ON true
+LEFT JOIN providers_routesheet of_pair
+    ON of_pair.service_id = wish.service AND of_pair.country_id = wish.country
+LEFT JOIN providers_routesheet of_country
+    ON of_country.service_id = '' AND of_country.country_id = wish.country
+LEFT JOIN providers_routesheet of_all ON of_all.service_id = '' AND of_all.country_id = ''
+UNION ALL
+(SELECT NULL, NULL, NULL, NULL, NULL, {columns}
+FROM providers_offer o
+JOIN providers_provider p ON p.id = o.provider_id
+LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text
+  AND o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
+  AND %(capability)s::text = ANY (o.capabilities)
+  AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.{serves}
+ORDER BY o.cost_micros LIMIT {most})
 """
-LIVE = QUERY.format(columns=COLUMNS, serves="serves_live", most=ROWS_MAX)
-TEST = QUERY.format(columns=COLUMNS, serves="serves_test", most=ROWS_MAX)
 
 
 class OfferRow(NamedTuple):
@@ -68,16 +75,59 @@ class OfferRow(NamedTuple):
     blocked_until: datetime | None
 
 
+FACTS = 5  # columns of the first row
+FILLED = {"columns": COLUMNS, "blank": ", ".join(["NULL"] * len(OfferRow._fields)), "most": ROWS_MAX}
+LIVE = QUERY.format(serves="serves_live", **FILLED)
+TEST = QUERY.format(serves="serves_test", **FILLED)
+
+
+class Sample(NamedTuple):
+    """Of how many numbers that ended how many had received a code; nine of ten codes came within
+    `p90_seconds` (None: no code came).
+    """
+
+    orders: int
+    codes: int
+    p90_seconds: int | None
+
+
+class Measured:
+    """Our own experience with the routes of one service in one country (providers.routing_models)."""
+
+    def __init__(self, *sheets: str | None) -> None:
+        """Sheets of the pair, of its country, and of everything."""
+        self._samples: list[dict[tuple[int, str], Sample]] = [
+            {(provider, operator): Sample(*figures) for provider, operator, *figures in orjson.loads(sheet)}
+            for sheet in sheets
+            if sheet
+        ]
+
+    def of(self, offer: OfferRow) -> Sample | None:
+        """The narrowest figure that is not of too few orders; None: nothing was ever bought there."""
+        for samples in self._samples:
+            found = samples.get((offer.provider_id, offer.operator)) or samples.get((offer.provider_id, ""))
+            if found:
+                return found
+        return None
+
+
 class Shelf(NamedTuple):
     """What the query found. `prohibited` None: there is no such service."""
 
     prohibited: bool | None
     has_country: bool
+    measured: Measured
     offers: list[OfferRow]
 
 
 def shelf_of(*, tenant_id: int, is_test: bool, service_id: str, country_id: str, capability: str) -> Shelf:
     """Everything in stock for a service in a country, from the shared pool and the tenant's own accounts."""
-    rows = fetch_all(TEST if is_test else LIVE, [service_id, country_id, capability, tenant_id])
-    prohibited, has_country = rows[0][:2]
-    return Shelf(prohibited, has_country, [OfferRow._make(row[2:]) for row in rows if row[2] is not None])
+    wish = {"service": service_id, "country": country_id, "capability": capability, "tenant": tenant_id}
+    rows = fetch_all(TEST if is_test else LIVE, wish)
+    prohibited, has_country, *sheets = next(row[:FACTS] for row in rows if row[1] is not None)
+    return Shelf(
+        prohibited,
+        has_country,
+        Measured(*sheets),
+        [OfferRow._make(row[FACTS:]) for row in rows if row[1] is None],
+    )

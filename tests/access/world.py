@@ -28,7 +28,16 @@ from activations.models import (
 )
 from api.models import Publication, PublishedList
 from billing.models import Entry, Hold, Transaction, Wallet
-from providers.models import CatalogueChange, CatalogueSync, CodeMap, OfferDay
+from providers.models import (
+    CatalogueChange,
+    CatalogueSync,
+    CodeMap,
+    OfferDay,
+    RouteMark,
+    RouteOutcome,
+    RouteQuality,
+    RouteSheet,
+)
 from tests.factories import (
     ActivationFactory,
     CustomerFactory,
@@ -123,6 +132,11 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         CatalogueSync.objects.create(provider=order.provider, trouble=f"{house.name} trouble"),
         OfferDay.objects.create(offer=order.offer, day=when.date(), low_micros=1, high_micros=3,
                                 cost_micros=2, count=4),
+        RouteQuality.objects.create(provider=order.provider, service_id=house.name, due_at=when),
+        RouteOutcome.objects.create(provider=order.provider, service_id=house.name, day=when.date(), wait=0,
+                                    orders=1),
+        RouteSheet.objects.create(service_id=house.name, figures="[]"),
+        RouteMark.objects.get_or_create(id=1, defaults={"counted_until": when})[0],
         Publication.objects.create(**own, topic="prices", built_at=when),
         PublishedList.objects.create(**own, name=f"{house.name} list", etag=house.name, packed=b""),
         RequestKey.objects.create(**whose, key=f"{house.name}-key", digest=b"1", activation=order),

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from portal.errors import (
     UnknownService,
     UpstreamUnavailable,
 )
-from providers.models import Provider, ProviderHealth, Service
+from providers.models import Provider, ProviderHealth, RouteSheet, Service
 from providers.router import find_route
 from tests.providers.factories import Wish, make_offer, make_provider, make_tenant, plus
 
@@ -182,3 +183,49 @@ def test_s5_a_secret_that_no_key_opens_leaves_the_others_working(tenant):
     found = route(tenant)
     assert offers_of(found) == [other.pk]
     assert found.decision["rejected"] == [[locked.public_no, "secret_unreadable", 1]]
+
+
+def measured(*samples, service="telegram", country="us"):
+    """A sheet of (offer, orders, codes[, operator])."""
+    figures = [[offer.provider_id, *(operator or [""]), orders, codes, 60]
+               for offer, orders, codes, *operator in samples]  # fmt: skip
+    RouteSheet.objects.create(service_id=service, country_id=country, figures=json.dumps(figures))
+
+
+def test_what_our_own_orders_showed_outweighs_what_a_provider_says(tenant):
+    boasts = make_offer(make_provider(), quality=0.9)
+    modest = make_offer(make_provider(), quality=0.5)
+    measured((boasts, 980, 98), (modest, 980, 784))
+
+    found = route(tenant)
+
+    assert offers_of(found) == [modest.pk, boasts.pk]
+    assert [candidate.quality for candidate in found.candidates] == [0.794, 0.116]
+    assert [row[4:] for row in found.decision["ranked"]] == [[100_000, 0.794, 980], [100_000, 0.116, 980]]
+
+
+def test_the_narrowest_figure_is_used(tenant):
+    offer = make_offer(make_provider(), quality=0.5, operator="direct")
+    seen = []
+    for sheet in [
+        {"service": "", "country": ""},
+        {"service": ""},
+        {},
+    ]:
+        measured((offer, 20, 5 * len(seen)), **sheet)
+        seen.append(route(tenant).candidates[0].quality)
+    RouteSheet.objects.filter(service_id="telegram").delete()
+    measured((offer, 20, 0), (offer, 20, 20, "direct"), (offer, 20, 10, "other"))
+    seen.append(route(tenant).candidates[0].quality)
+
+    assert seen == [0.25, 0.375, 0.5, 0.75]
+
+
+def test_another_pairs_or_providers_figures_are_not_used(tenant):
+    offer = make_offer(make_provider(), quality=0.7)
+    measured((offer, 100, 0), service="whatsapp")
+    measured((offer, 100, 0), country="fr")
+    measured((make_offer(make_provider(), quality=0.1), 100, 0))
+
+    best = route(tenant).candidates[0]
+    assert (best.offer_id, best.quality) == (offer.pk, 0.7)
