@@ -100,6 +100,7 @@ class Shown(NamedTuple):
     """
 
     hex_id: str
+    num_id: int
     service_id: str
     country_id: str
     phone: str
@@ -118,6 +119,14 @@ class Shown(NamedTuple):
     updated_at: int
     expire_at: int
     ended_at: int | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.activation_status == "active"
+
+    @property
+    def has_code(self) -> bool:
+        return self.sms_status != "smsRequested"
 
 
 # Reading a time as a number in SQL costs a tenth of making it a datetime here.

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.money import CENT
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One order as asked for. Prices are micro-USD; `max_price_micros` caps the tenant's price.
+    """One order as asked for. Prices are micro-USD; `max_price_micros` caps the tenant's price and
+    `max_customer_price_micros` what the customer pays, which is a multiple of `price_step_micros`.
 
     Exactly one of `customer_price_micros` and `markup_percent` sets the customer's price; with neither, the
-    tenant's price rules do. `exclude_prefixes`: what the phone must not begin with. `token` continues an
+    tenant's price rules do. `operator`: names separated by commas, or any.
+    `exclude_prefixes`: what the phone must not begin with. `token` continues an
     order refused with MaxPriceExceeded and brings its selection context along.
     """
 
     service_id: str
     country_id: str
     max_price_micros: int | None = None
+    max_customer_price_micros: int | None = None
+    price_step_micros: int = CENT
     billing_mode: str = "fixed"
     customer_price_micros: int | None = None
     markup_percent: int | None = None

@@ -1,11 +1,13 @@
-"""Admin of the lists that callers fetch whole: when they were written, not what stands in them."""
+"""Admin of the lists that callers fetch whole (when they were written, not what stands in them) and of how
+each reseller's dialects sound.
+"""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from api.models import Publication, PublishedList
-from portal.admin import MANAGERS, OwnRelated, ReadOnlyAdmin
+from api.models import DialectSettings, Publication, PublishedList
+from portal.admin import MANAGERS, OWNERS, OwnRelated, ReadOnlyAdmin, ScopedAdmin
 
 
 @admin.register(Publication)
@@ -33,3 +35,17 @@ class PublishedListAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     list_select_related = ["tenant"]
     fields = ["name", "tenant", "etag"]
+
+
+@admin.register(DialectSettings)
+class DialectSettingsAdmin(ScopedAdmin):
+    """One row per reseller who wants something else than the defaults."""
+
+    visible_to = MANAGERS
+    changeable_by = addable_by = deletable_by = OWNERS
+    list_display = ["tenant", "handler_style"]
+    list_filter = ["handler_style"]
+    search_fields = ["=tenant__slug"]
+    search_help_text = "A reseller's short name."
+    ordering = ["tenant"]
+    list_select_related = ["tenant"]

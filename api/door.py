@@ -5,6 +5,7 @@ A dialect says how it spells its refusals; who may come in is the same for all o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -19,17 +20,22 @@ from portal.errors import AuthInvalid
 
 @dataclass(frozen=True)
 class Pass:
-    """What a route asks of its caller. `rate` is a name and its requests per minute and key."""
+    """What a route asks of its caller. `rate` names a figure of the dialect's requests per minute and key."""
 
     rate: str
-    per_minute: int
     scope: str = "read"
     extra: Extra = NOTHING
     touches: bool = True  # notes the key's last use; polls do not
 
 
 def let_in(
-    request: HttpRequest, key: str, route: Pass, *, dialect: str, **params: str | int
+    request: HttpRequest,
+    key: str,
+    route: Pass,
+    *,
+    dialect: str,
+    rates: Mapping[str, int],
+    **params: str | int,
 ) -> tuple[Caller, Buyer]:
     """The caller and its customer; `params` are those of the joins of the route's `extra`.
 
@@ -41,7 +47,7 @@ def let_in(
     except AuthInvalid:
         limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
         raise
-    limiter.spend(f"{dialect}:{route.rate}", f"k{caller.key_id}", limit=route.per_minute)
+    limiter.spend(f"{dialect}:{route.rate}", f"k{caller.key_id}", limit=rates[route.rate])
     refuse_on_hold(caller)
     if route.touches:
         touch(caller, now=now)

@@ -1,4 +1,6 @@
-"""Lists that callers fetch whole: written when what they are made from changes, sent as they are."""
+"""Lists that callers fetch whole: written when what they are made from changes, sent as they are. And what a
+tenant may choose about the dialects its customers speak.
+"""
 
 from __future__ import annotations
 
@@ -45,3 +47,30 @@ class PublishedList(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="list_once", nulls_distinct=False),
         ]
+
+
+class DialectSettings(models.Model):
+    """How a tenant's dialects sound, where clients differ in what they expect. No row: the defaults.
+
+    They hold for the tenant's test twin as well.
+    """
+
+    class HandlerStyle(models.TextChoices):
+        BOWER = "bower"
+        CLASSIC = "classic"
+        HERO = "hero"
+
+    tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True, related_name="dialects")
+    handler_style = models.CharField(
+        "handler: which member of the family it sounds like",
+        max_length=7,
+        choices=HandlerStyle.choices,
+        default=HandlerStyle.BOWER,
+        db_default=HandlerStyle.BOWER,
+    )
+
+    class Meta:
+        verbose_name_plural = "dialect settings"
+
+    def __str__(self) -> str:
+        return str(self.tenant)

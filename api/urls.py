@@ -11,5 +11,6 @@ urlpatterns = [
     path("test/api/v1/", include((retail.urlpatterns, "retail"), namespace="retail-test"), {"is_test": True}),
     path("test/api/v1/", include(retail.test_only), {"is_test": True}),
     path("api/schema/", schema.show, name="api-schema"),
+    path("stubs/", include("api.handler.urls")),
     re_path(r"^(?:test/)?api/v1/", unknown),
 ]

@@ -61,7 +61,9 @@ class NoNumbers(PortalError):
 
 
 class MaxPriceExceeded(PortalError):
-    """Extra: `suggested_micros` (tenant price of the nearest offer), `token` (24 hex; continues it)."""
+    """Extra: `suggested_micros` (tenant price of the nearest offer), `suggested_customer_micros` (what the
+    customer pays for it by the price rules), `token` (24 hex; continues it).
+    """
 
     code, message = "max_price_exceeded", "No number is available at or below the price limit."
 

@@ -337,6 +337,21 @@ RETAIL_RATES = env.figures(
         "sandbox": 60,
     },
 )
+# The same per key for the text protocol (docs/protocols/handler.md 13).
+HANDLER_RATES = env.figures(
+    "HANDLER_RATES",
+    default={
+        "order": 60,
+        "poll": 300,
+        "set_status": 60,
+        "lists": 60,
+        "prices": 30,
+        "catalogue": 15,
+        "balance": 120,
+        "rent_reads": 120,
+        "rent_writes": 30,
+    },
+)
 # Wrong keys from one address per minute; further ones hear 429 instead of 401. A good key always works.
 API_BAD_KEYS_PER_MINUTE = env.natural("API_BAD_KEYS_PER_MINUTE", default=60)
 SPECTACULAR_SETTINGS = {

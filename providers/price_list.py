@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-QUERY = """
-SELECT o.service_id, o.country_id, p.tenant_id IS NOT NULL, min(o.cost_micros), sum(o.count)::bigint,
-       max(o.success_rate)
+ON_SALE = """
 FROM providers_offer o
 JOIN providers_provider p ON p.id = o.provider_id
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
@@ -19,8 +17,22 @@ WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.p
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
   AND CASE WHEN %(is_test)s::boolean THEN p.serves_test ELSE p.serves_live END
   AND (h.provider_id IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s)
+"""
+QUERY = f"""
+SELECT o.service_id, o.country_id, p.tenant_id IS NOT NULL, min(o.cost_micros), sum(o.count)::bigint,
+       max(o.success_rate)
+{ON_SALE}
 GROUP BY 1, 2, 3
 """
+TIERS = f"""
+SELECT o.service_id, o.country_id, p.public_no, p.tenant_id IS NOT NULL, o.operator, o.cost_micros,
+       sum(o.count)::bigint, sum(coalesce(o.physical_count, o.count))::bigint
+{ON_SALE}
+  AND (%(country)s::text IS NULL OR o.country_id = %(country)s::text)
+  AND NOT EXISTS (SELECT 1 FROM providers_service s WHERE s.id = o.service_id AND s.prohibited)
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 2, 1, 6
+"""  # noqa: S608  our own words
 
 
 class Line(NamedTuple):
@@ -44,3 +56,37 @@ def lines_on_sale(
     with connection.cursor() as cursor:
         cursor.execute(QUERY, {"tenant": tenant_id, "is_test": is_test, "service": service_id, "now": now})
         return [Line._make(row) for row in cursor.fetchall()]
+
+
+class Tier(NamedTuple):
+    """A provider's price in a country. `stock` is what it announces, `physical` what it has."""
+
+    service_id: str
+    country_id: str
+    provider_no: int
+    is_own: bool
+    operator: str
+    cost_micros: int
+    stock: int
+    physical: int
+
+
+def tiers_on_sale(
+    *,
+    tenant_id: int,
+    is_test: bool,
+    service_id: str | None = None,
+    country_id: str | None = None,
+    now: datetime,
+) -> list[Tier]:
+    """Every price at which the tenant's customers could buy now, by country, service and cost."""
+    params = {
+        "tenant": tenant_id,
+        "is_test": is_test,
+        "service": service_id,
+        "country": country_id,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TIERS, params)
+        return [Tier._make(row) for row in cursor.fetchall()]

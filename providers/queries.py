@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from billing.money import CENT, round_up
 from billing.prices import Rules
-from providers.models import Provider, ProviderHealth
+from providers.models import Country, Provider, ProviderHealth, Service
 
 # What a tenant may buy now: in stock, at a provider that is on and not resting.
 FOR_SALE = """
@@ -180,3 +180,13 @@ def resting_providers(*, now: datetime) -> dict[int, datetime | None]:
         Q(blocked_until=None) | Q(blocked_until__gt=now)
     )
     return dict(resting.values_list("provider_id", "blocked_until"))
+
+
+def service_names() -> list[tuple[str, str]]:
+    """Id and name of every service that may be sold, by name."""
+    return list(Service.objects.filter(prohibited=False).order_by("name").values_list("id", "name"))
+
+
+def country_names() -> list[tuple[str, str, str]]:
+    """Id, name and ISO code of every country, by name."""
+    return list(Country.objects.order_by("name").values_list("id", "name", "iso2"))

@@ -163,7 +163,7 @@ def _objection(row: OfferRow, wish: RouteWish, now: datetime) -> str:
         return "not_included"
     if row.provider_no in wish.exclude_providers:
         return "excluded"
-    if wish.operator not in ("any", row.operator):
+    if wish.operator != "any" and row.operator not in wish.operator.split(","):
         return "operator"
     if row.protocol not in ADAPTERS:
         return "unknown_protocol"

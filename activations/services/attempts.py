@@ -19,7 +19,7 @@ from activations.queries import ActivationRow, row_by_id
 from activations.services import leases, steps
 from activations.services.clock import Clock
 from activations.services.price_tokens import too_dear
-from activations.services.quoting import Quote, price_at, quote, real_price
+from activations.services.quoting import Quote, is_within_cap, price_at, quote, real_price
 from activations.services.steps import Deal, Failure
 from activations.wish import Wish
 from billing.prices import Rules
@@ -198,7 +198,8 @@ class Attempts:
         if price > self.ceiling_micros or error.suggested_micros <= current.candidate.cost_micros:
             return None
         candidate = replace(current.candidate, cost_micros=error.suggested_micros, price_micros=price)
-        return quote(candidate, wish=self.wish, rules=self.rules, max_price_micros=self.ceiling_micros)
+        raised = quote(candidate, wish=self.wish, rules=self.rules, max_price_micros=self.ceiling_micros)
+        return raised if is_within_cap(raised, self.wish) else None
 
     def _go_on(self, waiting: list[Quote], *, failed: Failure) -> str | None:
         """Write the next attempt; its reference, or None when there is nothing more to try."""
@@ -234,4 +235,10 @@ class Attempts:
         dearer = [price for price in suggested if price > self.ceiling_micros]
         if not dearer:
             return errors.NoNumbers()
-        return too_dear(buyer=self.buyer, wish=self.wish, suggested_micros=min(dearer), now=self.clock.now())
+        return too_dear(
+            buyer=self.buyer,
+            wish=self.wish,
+            rules=self.rules,
+            suggested_micros=min(dearer),
+            now=self.clock.now(),
+        )

@@ -102,6 +102,20 @@ def finalize(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Activ
     return closed
 
 
+def mark_ready(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
+    """Note that the customer has asked the service for its SMS; it changes nothing else.
+
+    Raises UnknownActivation, InvalidState (the number has ended).
+    """
+    row = _own_row(buyer, hex_id)
+    if not row.is_open:
+        raise errors.InvalidState()
+    if row.ready_at is None and not row.has_code:
+        now = now or timezone.now()
+        Activation.objects.filter(pk=row.id, ready_at=None).update(ready_at=now, updated_at=now)
+    return row
+
+
 def request_retry(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
     """K3: ask for one more message on the same number, free of charge.
 

@@ -18,7 +18,7 @@ from activations.services.attempts import Attempts
 from activations.services.clock import Clock
 from activations.services.eligibility import check_buyer
 from activations.services.price_tokens import continued, too_dear
-from activations.services.quoting import check_markup, quote
+from activations.services.quoting import Quote, check_markup, is_within_cap, quote
 from activations.services.request_keys import KeyedRequest, answer_with
 from activations.services.scope import short_of
 from activations.wish import Wish
@@ -67,11 +67,7 @@ def _order(
     route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
     ceiling = wish.max_price_micros or max(route.suggested_micros, route.candidates[0].price_micros)
     check_markup(wish, max_price_micros=ceiling)
-    quotes = [
-        quote(candidate, wish=wish, rules=rules, max_price_micros=ceiling)
-        for candidate in route.candidates
-        if candidate.price_micros <= ceiling
-    ]
+    quotes = _quotes(route, buyer=buyer, wish=wish, rules=rules, max_price_micros=ceiling, now=now)
     try:
         opened = steps.open_activation(
             quotes[0],
@@ -96,7 +92,23 @@ def _route(*, buyer: Buyer, wish: Wish, rules: Rules, now: datetime) -> Route:
         return find_route(tenant_id=buyer.tenant_id, is_test=buyer.is_test, wish=wish, rules=rules, now=now)
     except errors.MaxPriceExceeded as refusal:
         suggested = int(str(refusal.extra["suggested_micros"]))
-        raise too_dear(buyer=buyer, wish=wish, suggested_micros=suggested, now=now) from refusal
+        raise too_dear(buyer=buyer, wish=wish, rules=rules, suggested_micros=suggested, now=now) from refusal
+
+
+def _quotes(
+    route: Route, *, buyer: Buyer, wish: Wish, rules: Rules, max_price_micros: int, now: datetime
+) -> list[Quote]:
+    """What can be tried, best first. Raises MaxPriceExceeded when the customer's cap is lower."""
+    quotes = [
+        quote(candidate, wish=wish, rules=rules, max_price_micros=max_price_micros)
+        for candidate in route.candidates
+        if candidate.price_micros <= max_price_micros
+    ]
+    affordable = [one for one in quotes if is_within_cap(one, wish)]
+    if not affordable:
+        cheapest = min(one.price_micros for one in quotes)
+        raise too_dear(buyer=buyer, wish=wish, rules=rules, suggested_micros=cheapest, now=now)
+    return affordable
 
 
 def _remembered(route: Route, wish: Wish) -> dict[str, object]:

@@ -9,11 +9,15 @@ from datetime import datetime
 from accounts.identity import Buyer
 from activations import policy
 from activations.models import PriceToken
+from activations.services.quoting import customer_price_at
 from activations.wish import Wish
+from billing.prices import Rules
 from portal import errors
 
 
-def too_dear(*, buyer: Buyer, wish: Wish, suggested_micros: int, now: datetime) -> errors.MaxPriceExceeded:
+def too_dear(
+    *, buyer: Buyer, wish: Wish, rules: Rules, suggested_micros: int, now: datetime
+) -> errors.MaxPriceExceeded:
     """The refusal with its suggestion and a stored token: 24 hex digits, ten minutes, single use on
     success.
     """
@@ -27,7 +31,11 @@ def too_dear(*, buyer: Buyer, wish: Wish, suggested_micros: int, now: datetime) 
         suggested_micros=suggested_micros,
         expires_at=now + policy.PRICE_TOKEN_LIFE,
     )
-    return errors.MaxPriceExceeded(suggested_micros=suggested_micros, token=token.token)
+    return errors.MaxPriceExceeded(
+        suggested_micros=suggested_micros,
+        suggested_customer_micros=customer_price_at(suggested_micros, wish=wish, rules=rules),
+        token=token.token,
+    )
 
 
 def continued(wish: Wish, *, buyer: Buyer, now: datetime) -> Wish:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from activations.wish import Wish
+from billing.money import round_up
 from billing.prices import Rules
 from portal.errors import ValidationError
 from providers.router import Candidate
@@ -53,6 +54,12 @@ def price_at(candidate: Candidate, cost_micros: int, *, wish: Wish, rules: Rules
     return rules.tenant_price(cost_micros, wish.service_id, wish.country_id)
 
 
+def customer_price_at(price_micros: int, *, wish: Wish, rules: Rules) -> int:
+    """What the price rules make of the tenant's price, in steps that the channel can show (F19)."""
+    price = rules.customer_price(price_micros, wish.service_id, wish.country_id)
+    return round_up(price, wish.price_step_micros)
+
+
 def quote(candidate: Candidate, *, wish: Wish, rules: Rules, max_price_micros: int) -> Quote:
     """The amounts of billing variant A (customer price), B (markup), C (dynamic), or of the price rules."""
     price, markup = candidate.price_micros, wish.markup_percent or 0
@@ -64,8 +71,14 @@ def quote(candidate: Candidate, *, wish: Wish, rules: Rules, max_price_micros: i
     elif wish.markup_percent is not None:
         customer_price = with_markup(max_price_micros, markup)
     else:
-        customer_price = rules.customer_price(price, wish.service_id, wish.country_id)
+        customer_price = customer_price_at(price, wish=wish, rules=rules)
     return Quote(candidate, price, customer_price, price, customer_price)
+
+
+def is_within_cap(quoted: Quote, wish: Wish) -> bool:
+    """Whether the customer pays no more than he wants to."""
+    cap = wish.max_customer_price_micros
+    return cap is None or quoted.customer_price_micros <= cap
 
 
 def real_price(quoted: Quote, *, cost_micros: int, wish: Wish, rules: Rules) -> Quote:

@@ -143,6 +143,13 @@ OTHERS = [
     ("accounts/2fa/recovery-codes/generate/", "POST", "L mm mmmmm m LL LL"),
     ("accounts/2fa/recovery-codes/download/", "GET", "L NN NNNNN N LL LL"),
     ("accounts/2fa/recovery-codes/download/", "POST", "L NN NNNNN N LL LL"),
+    # Refusals of the text protocol are HTTP 200 and a word.
+    ("stubs/handler_api.php", "GET", "k kk kkkkk k kk kk"),
+    ("stubs/handler_api.php", "POST", "k kk kkkkk k kk kk"),
+    ("stubs/handler_api", "GET", "k kk kkkkk k kk kk"),
+    ("stubs/handler_api", "POST", "k kk kkkkk k kk kk"),
+    ("stubs/handler_api.php/", "GET", "k kk kkkkk k kk kk"),
+    ("stubs/handler_api.php/", "POST", "k kk kkkkk k kk kk"),
     ("callbacks/<token>/", "POST", "U UU UUUUU U UU UU"),
     ("account/", "GET", "L kk FFFFF F LL LL"),
     ("account/close/", "POST", "L BB FFFFF F LL LL"),
@@ -233,6 +240,7 @@ TABLES = {
     "providers.offerday": "manager - - -",
     "api.publication": "manager - - -",
     "api.publishedlist": "manager - - -",
+    "api.dialectsettings": "manager owner owner owner",
 }
 EVERYBODYS = {"providers.service", "providers.country"}  # rows of no tenant
 WITHOUT_PAGE = {"activations.pricetoken"}  # its key is a credential, so no address has it

@@ -26,7 +26,7 @@ from activations.models import (
     Report,
     RequestKey,
 )
-from api.models import Publication, PublishedList
+from api.models import DialectSettings, Publication, PublishedList
 from billing.models import Entry, Hold, Transaction, Wallet
 from providers.models import (
     CatalogueChange,
@@ -138,6 +138,7 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         RouteSheet.objects.create(service_id=house.name, figures="[]"),
         RouteMark.objects.get_or_create(id=1, defaults={"counted_until": when})[0],
         Publication.objects.create(**own, topic="prices", built_at=when),
+        DialectSettings.objects.create(**own),
         PublishedList.objects.create(**own, name=f"{house.name} list", etag=house.name, packed=b""),
         RequestKey.objects.create(**whose, key=f"{house.name}-key", digest=b"1", activation=order),
         PriceToken.objects.create(**whose, token=f"{house.name}-token", service=order.service,

@@ -1,0 +1,110 @@
+"""The one address of the handler dialect: reads `action`, lets the key in, answers in its style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.identity import Buyer
+from api.answering import answered
+from api.auth import Caller, Extra
+from api.door import Pass, let_in
+from api.handler.errors import write_error
+from api.handler.reading import Params, read_params
+from api.handler.wire import Style
+from portal.errors import PortalError, UnknownPath
+
+DIALECT = "handler"
+STYLE = (
+    "(SELECT s.handler_style FROM api_dialectsettings s WHERE s.tenant_id = coalesce(t.live_tenant_id, t.id))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: who asks, in which words, and what the route's SELECT found along with him."""
+
+    caller: Caller
+    buyer: Buyer
+    params: Params
+    style: Style
+    found: tuple[object, ...]
+
+
+Answer = Callable[[Asked], HttpResponse]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an action asks of its caller and who answers it. `reads` gives the parameters of its SELECT."""
+
+    route: Pass
+    answer: Answer
+    reads: Callable[[Params], dict[str, str | int]] = lambda params: {}
+
+
+def action(
+    rate: str,
+    *,
+    scope: str = "read",
+    extra: Extra | None = None,
+    reads: Callable[[Params], dict[str, str | int]] = lambda params: {},
+    touches: bool = True,
+) -> Callable[[Answer], Action]:
+    """Make a function the answer of an action; the SELECT brings the tenant's style first."""
+    columns = f"{STYLE}, {extra.columns}" if extra and extra.columns else STYLE
+    whole = Extra(columns, extra.joins if extra else "")
+
+    def decorate(answer: Answer) -> Action:
+        return Action(Pass(rate, scope, whole, touches), answer, reads)
+
+    return decorate
+
+
+def _unknown(asked: Asked) -> HttpResponse:
+    raise UnknownPath("There is no such action.")
+
+
+NO_SUCH_ACTION = action("catalogue")(_unknown)
+
+
+def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """The view that serves these actions."""
+
+    @csrf_exempt
+    def entry(request: HttpRequest) -> HttpResponseBase:
+        style = Style.BOWER
+
+        def run() -> HttpResponse:
+            nonlocal style
+            params = read_params(request)
+            wanted = actions.get(params.get("action", ""), NO_SUCH_ACTION)
+            refusal, read = _read(wanted, params)
+            caller, buyer = let_in(
+                request,
+                params.get("api_key", ""),
+                wanted.route if refusal is None else NO_SUCH_ACTION.route,
+                dialect=DIALECT,
+                rates=settings.HANDLER_RATES,
+                **read,
+            )
+            style = Style(caller.rest[0] or Style.BOWER)
+            if refusal is not None:
+                raise refusal
+            return wanted.answer(Asked(caller, buyer, params, style, caller.rest[1:]))
+
+        return answered(request, run, lambda error: write_error(error, style))
+
+    return entry
+
+
+def _read(wanted: Action, params: Params) -> tuple[PortalError | None, dict[str, str | int]]:
+    """The parameters of the action's SELECT; what is wrong with them is said only to a good key."""
+    try:
+        return None, wanted.reads(params)
+    except PortalError as refusal:
+        return refusal, {}

@@ -1,0 +1,290 @@
+"""Ordering a number and following it (handler.md 5 to 8)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+
+from activations import queries
+from activations.history import HistoryFilter, history_page
+from activations.queries import ActivationRow, Shown, row_from
+from activations.services import closing, ordering
+from activations.services.eligibility import check_may_order
+from api.auth import Extra
+from api.handler.entry import DIALECT, Asked, action
+from api.handler.reading import Params, code_in, digest_of, request_key_of, whole_in, wish_of
+from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number, shown_code, text_answer
+from portal.errors import (
+    InvalidState,
+    NotCancellable,
+    PortalError,
+    UnknownActivation,
+    UpstreamUnavailable,
+    ValidationError,
+)
+from providers.spellings import meaning, spellings
+
+PAGE = 100
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+ORDERED = Extra(f"{meaning('service')}, {meaning('country')}")
+WALLET = Extra("w.balance_micros - w.held_micros", "LEFT JOIN billing_wallet w ON w.customer_id = c.id")
+MINE = (
+    "LEFT JOIN activations_activation a ON a.num_id = %(number)s AND a.tenant_id = k.tenant_id"
+    " AND a.customer_id = c.id AND a.lease_state <> 'unsold'"
+)
+ONE, POLLED = Extra(queries.COLUMNS, MINE), Extra(queries.SHOWN, MINE)
+
+
+def _what(params: Params) -> dict[str, str | int]:
+    return {"scheme": DIALECT, "service": code_in(params, "service"), "country": code_in(params, "country")}
+
+
+def _which(params: Params) -> dict[str, str | int]:
+    """A number's id. What is no number is one that nobody has; none at all is a fault of the request."""
+    given = params.get("id", "")
+    if not given:
+        raise ValidationError({"id": "is required."})
+    return {"number": int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else 0}
+
+
+def _row(asked: Asked) -> ActivationRow:
+    if asked.found[0] is None:
+        raise UnknownActivation()
+    return row_from(asked.found)
+
+
+# --- account and orders ---
+
+
+@action("balance", extra=WALLET)
+def balance(asked: Asked) -> HttpResponse:
+    available: Any = asked.found[0]
+    return text_answer(f"ACCESS_BALANCE:{amount(available or 0)}")
+
+
+def _order(asked: Asked) -> ActivationRow:
+    service_id, country_id = asked.found
+    try:
+        wish = wish_of(asked.params, service_id=str(service_id), country_id=str(country_id))
+        key = request_key_of(asked.params)
+    except PortalError:
+        check_may_order(asked.buyer, now=timezone.now())  # who may not order hears that first
+        raise
+    row = ordering.order_activation(
+        buyer=asked.buyer, wish=wish, request_key=key, request_digest=digest_of(wish), channel=DIALECT
+    )
+    if row.is_checking:
+        raise UpstreamUnavailable("It is not known yet whether the number was sold; it is being found out.")
+    return row
+
+
+@action("order", scope="order", extra=ORDERED, reads=_what)
+def get_number(asked: Asked) -> HttpResponse:
+    row = _order(asked)
+    return text_answer(f"ACCESS_NUMBER:{row.num_id}:{row.phone}")
+
+
+@action("order", scope="order", extra=ORDERED, reads=_what)
+def get_number_v2(asked: Asked) -> HttpResponse:
+    row = _order(asked)
+    body: dict[str, Any] = {
+        "activationId": str(row.num_id),
+        "phoneNumber": row.phone,
+        "activationCost": number(row.customer_price_micros),
+        "currency": CURRENCY,
+        "countryCode": _country(row),
+        "canGetAnotherSms": _flag(row.is_retriable, asked.style),
+        "activationTime": moment(row.created_at, asked.style),
+        "activationOperator": row.operator,
+    }
+    if asked.style is Style.HERO:
+        dial = row.formatted.removeprefix("+").split(" ")[0] if row.formatted.startswith("+") else ""
+        body |= {"countryPhoneCode": dial, "activationEndTime": moment(row.expire_at, asked.style)}
+    return json_answer(body)
+
+
+def _flag(is_true: bool, style: Style) -> bool | str:
+    return ("1" if is_true else "0") if style is Style.CLASSIC else is_true
+
+
+def _country(row: ActivationRow) -> str:
+    return spellings(DIALECT).countries.get(row.country_id, row.country_id)
+
+
+def _service(row: ActivationRow) -> str:
+    return spellings(DIALECT).services.get(row.service_id, row.service_id)
+
+
+# --- following one ---
+
+
+@action("poll", extra=POLLED, reads=_which, touches=False)
+def get_status(asked: Asked) -> HttpResponse:
+    if asked.found[0] is None:
+        raise UnknownActivation()
+    return text_answer(state_of(queries.shown_from([asked.found])[0], asked.style))
+
+
+def state_of(row: ActivationRow | Shown, style: Style) -> str:
+    """The word of a number's state (protocols/README.md 2.1)."""
+    if not row.has_code:
+        return "STATUS_WAIT_CODE" if row.is_open else "STATUS_CANCEL"
+    code = shown_code(row.sms_code, row.sms_text)
+    if row.is_open and row.sms_status == "retryRequested":
+        return "STATUS_WAIT_RESEND" if style is Style.BOWER else f"STATUS_WAIT_RETRY:{code}"
+    return f"STATUS_OK:{code}"
+
+
+@action("poll", extra=ONE, reads=_which, touches=False)
+def get_status_v2(asked: Asked) -> HttpResponse:
+    row = _row(asked)
+    if not row.has_code and not row.is_open:
+        return text_answer("STATUS_CANCEL")
+    message = None
+    if row.has_code:
+        message = {
+            "dateTime": moment(row.received_at, asked.style),
+            "code": row.sms_code or "",
+            "text": row.sms_text or "",
+        }
+    is_call = row.capability == "voice"
+    return json_answer(
+        {
+            "verificationType": 2 if is_call else 0,
+            "sms": None if is_call else message,
+            "call": message if is_call else None,
+        }
+    )
+
+
+@action("poll", extra=ONE, reads=_which, touches=False)
+def get_full_sms(asked: Asked) -> HttpResponse:
+    row = _row(asked)
+    if row.has_code:
+        return text_answer(f"FULL_SMS:{row.sms_text or ''}")
+    return text_answer(state_of(row, asked.style))
+
+
+@action("set_status", scope="order", extra=ONE, reads=_which)
+def set_status(asked: Asked) -> HttpResponse:
+    """handler.md 7: what may be asked for in which state."""
+    wanted = asked.params.get("status", "")
+    if not wanted:
+        raise ValidationError({"status": "is required."})
+    if wanted not in STEPS:
+        raise InvalidState("There is no such status.")
+    return text_answer(STEPS[wanted](asked.buyer, _row(asked)))
+
+
+def _ready(buyer: Any, row: ActivationRow) -> str:
+    closing.mark_ready(buyer=buyer, hex_id=row.hex_id)
+    return "ACCESS_READY"
+
+
+def _again(buyer: Any, row: ActivationRow) -> str:
+    if not (row.is_open and row.sms_status == "retryRequested"):
+        closing.request_retry(buyer=buyer, hex_id=row.hex_id)
+    return "ACCESS_RETRY_GET"
+
+
+def _finish(buyer: Any, row: ActivationRow) -> str:
+    if row.is_open or not row.has_code:
+        closing.finalize(buyer=buyer, hex_id=row.hex_id)
+    return "ACCESS_ACTIVATION"
+
+
+def _cancel(buyer: Any, row: ActivationRow) -> str:
+    if row.has_code:
+        raise NotCancellable()
+    if row.is_open and closing.cancel(buyer=buyer, hex_id=row.hex_id).is_cancelling:
+        raise UpstreamUnavailable("The cancellation is on its way; ask for the status in a moment.")
+    return "ACCESS_CANCEL"
+
+
+STEPS = {"1": _ready, "3": _again, "6": _finish, "8": _cancel, "-1": _cancel}
+
+
+# --- lists ---
+
+STATUS_NUMBERS = {
+    "smsRequested": "4", "smsReceived": "2", "retryRequested": "3", "retryReceived": "2",
+}  # fmt: skip
+
+
+def _number_of(row: ActivationRow | Shown) -> str:
+    if row.billing_status == "refunded":
+        return "10"
+    if row.is_open:
+        return STATUS_NUMBERS[row.sms_status]
+    return "6" if row.has_code else "8"
+
+
+@action("lists")
+def get_active(asked: Asked) -> HttpResponse:
+    start = whole_in(asked.params, "start", default=0)
+    limit = whole_in(asked.params, "limit", default=PAGE, most=PAGE)
+    rows = queries.active_rows(tenant_id=asked.buyer.tenant_id, customer_id=asked.buyer.customer_id)
+    names = spellings(DIALECT).country_names
+    items = [
+        {
+            "activationId": str(row.num_id),
+            "serviceCode": _service(row),
+            "phoneNumber": row.phone,
+            "activationCost": number(row.customer_price_micros),
+            "activationStatus": _number_of(row),
+            "smsCode": row.sms_code,
+            "smsText": row.sms_text,
+            "activationTime": moment(row.created_at, asked.style),
+            "discount": "0.00",
+            "repeated": "0",
+            "countryCode": _country(row),
+            "countryName": names.get(row.country_id, row.country_id),
+            "canGetAnotherSms": "1" if row.is_retriable else "0",
+            "currency": CURRENCY,
+        }
+        for row in rows[start : start + limit]
+    ]
+    return json_answer({"status": "success", "activeActivations": items, "data": items})
+
+
+@action("lists")
+def get_history(asked: Asked) -> HttpResponse:
+    now = timezone.now()
+    since = whole_in(
+        asked.params, "start", default=int((now - timedelta(days=1)).timestamp()), most=LAST_SECOND
+    )
+    until = whole_in(asked.params, "end", default=int(now.timestamp()) + 1, most=LAST_SECOND)
+    offset = whole_in(asked.params, "offset", default=0, most=1_000_000)
+    limit = whole_in(asked.params, "limit", "size", default=PAGE, most=PAGE) or 1
+    narrow = HistoryFilter(
+        created_from=datetime.fromtimestamp(since, UTC), created_before=datetime.fromtimestamp(until, UTC)
+    )
+    page, skipped = divmod(offset, limit)
+    rows: list[Shown] = []
+    for each in (page + 1, page + 2) if skipped else (page + 1,):
+        found = history_page(
+            tenant_id=asked.buyer.tenant_id,
+            customer_id=asked.buyer.customer_id,
+            narrow=narrow,
+            page=each,
+            limit=limit,
+        )
+        rows += [row for row, _ in found.rows]
+    return json_answer([_past(row, asked.style) for row in rows[skipped : skipped + limit]])
+
+
+def _past(row: Shown, style: Style) -> dict[str, Any]:
+    paid = row.customer_price_micros if row.billing_status == "billed" else 0
+    return {
+        "id": str(row.num_id),
+        "date": moment(row.created_at, style),
+        "phone": row.phone,
+        "sms": row.sms_text,
+        "cost": number(paid),
+        "status": _number_of(row),
+        "currency": CURRENCY,
+    }
