@@ -20,6 +20,7 @@ from webhooks.signing import headers_for
 
 # Addresses of api/ that the document leaves out, and why.
 NOT_DESCRIBED = {
+    "stubs/": "a protocol of others, whose contract is docs/protocols/handler.md",
     "api/schema/": "the document itself",
     "^(?:test/)?api/v1/": "the refusal of every address that there is not",
 }
