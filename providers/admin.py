@@ -26,6 +26,7 @@ from portal.admin import (
 )
 from portal.encryption import SecretUnreadable
 from providers.catalogue.due import ask_for_sync
+from providers.contract import BadOptions
 from providers.models import (
     CatalogueChange,
     CatalogueSync,
@@ -37,7 +38,7 @@ from providers.models import (
     ProviderHealth,
     Service,
 )
-from providers.registry import ADAPTERS
+from providers.registry import ADAPTERS, check_options
 from providers.routing_admin import RouteMarkAdmin, RouteOutcomeAdmin, RouteQualityAdmin, RouteSheetAdmin
 
 HEALTH_COLORS = {
@@ -134,6 +135,15 @@ class ProviderForm(forms.ModelForm):
                 choices=[(name, kind.label) for name, kind in sorted(ADAPTERS.items())],
                 widget=UnfoldAdminSelectWidget,
             )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "options" in cleaned and cleaned.get("protocol") in ADAPTERS:
+            try:
+                check_options(cleaned["protocol"], cleaned["options"])
+            except BadOptions as error:
+                self.add_error("options", f"{error}.")
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
         if secret := self.cleaned_data.get("new_secret"):

@@ -333,6 +333,11 @@ class Adapter(ABC):
         if "without" in account.options:
             self.can = self.can - words_of(account.options, "without")
 
+    def check_options(self) -> None:
+        """Raises BadOptions naming an option of the account that cannot be right."""
+        if unknown := words_of(self.account.options, "without") - set(Can):
+            raise BadOptions(f"without: it knows no {', '.join(sorted(unknown))}")
+
     @abstractmethod
     def order(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from providers.adapters.handler import Handler
+from providers.adapters.rentverify import RentVerify
 from providers.adapters.sandbox import Sandbox
-from providers.contract import Account, Adapter
+from providers.contract import Account, Adapter, BadOptions
 from providers.models import Provider
 from providers.secrets import open_secret
 
-ADAPTERS: dict[str, type[Adapter]] = {adapter.protocol: adapter for adapter in (Sandbox,)}
+ADAPTERS: dict[str, type[Adapter]] = {adapter.protocol: adapter for adapter in (Handler, RentVerify, Sandbox)}
 
 
 def adapter_for(provider: Provider) -> Adapter:
@@ -22,6 +24,13 @@ def adapter_for(provider: Provider) -> Adapter:
         options=provider.options,
     )
     return ADAPTERS[provider.protocol](account)
+
+
+def check_options(protocol: str, options: object) -> None:
+    """Raises BadOptions with a sentence that names the option which cannot be right."""
+    if not isinstance(options, dict):
+        raise BadOptions('options: an object such as {"rate": "0.0109"}')
+    ADAPTERS[protocol](Account(base_url="", secret="", options=options)).check_options()
 
 
 def callback_url(token: str) -> str:

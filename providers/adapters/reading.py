@@ -6,22 +6,27 @@ no news.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from email.utils import parsedate_to_datetime
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
-from providers.contract import OutcomeUnknown, Reply
+from providers.contract import Account, BadOptions, OutcomeUnknown, Reply, T
 
 CENT_MICROS = 10_000
 DOLLAR_MICROS = 1_000_000
 LARGEST_MICROS = 1_000_000_000_000_000  # a thousand million dollars: more is a slip
 PLAIN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,20})?")
 OLDEST, NEWEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 SMALLEST_UNIX = 1_000_000_000  # a "reset" below it counts seconds from now
 
 
@@ -31,7 +36,7 @@ SMALLEST_UNIX = 1_000_000_000  # a "reset" below it counts seconds from now
 def json_of(reply: Reply) -> Any:
     """The JSON of an answer, whatever its content type says."""
     try:
-        return orjson.loads(reply.text)
+        return orjson.loads(reply.text.lstrip("\ufeff"))
     except ValueError:
         raise OutcomeUnknown("the answer is not JSON") from None
 
@@ -53,6 +58,21 @@ def text_of(value: object) -> str:
     if not isinstance(value, str):
         raise OutcomeUnknown("not a text where one should be")
     return value
+
+
+def all_readable(read: Callable[..., T], lines: Iterable[Sequence[Any]]) -> list[T]:
+    """What `read` makes of the parts of each line. A line that it stumbles over is left out, so that it does
+    not keep the others back; a list of nothing else is OutcomeUnknown.
+    """
+    found, slips = [], 0
+    for parts in lines:
+        try:
+            found.append(read(*parts))
+        except (OutcomeUnknown, *MALFORMED):
+            slips += 1
+    if slips and not found:
+        raise OutcomeUnknown("no line of the list could be read")
+    return found
 
 
 def words_in(value: object, *, limit: int = 40) -> str:
@@ -98,6 +118,29 @@ def micros_or_none(amount: object, *, unit_micros: int | Decimal = DOLLAR_MICROS
         return None
 
 
+def unit_of(account: Account) -> Decimal:
+    """One unit of the account's currency in micro-USD: its option `rate` says how many US dollars that is, a
+    dollar when there is none. Raises BadOptions.
+    """
+    rate = account.options.get("rate", 1)
+    return _unit(str(rate) if isinstance(rate, str | int | float) else "")
+
+
+@lru_cache(maxsize=256)
+def _unit(rate: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,12})?", rate) or not Decimal(rate):
+        raise BadOptions("rate: US dollars for one unit of the account's currency, such as 0.0109")
+    return Decimal(rate) * DOLLAR_MICROS
+
+
+def ceiling_in(unit_micros: Decimal, micros: int, *, places: int = 4) -> str:
+    """The largest amount in units that `micros_of` takes for at most `micros`, with at least two decimals."""
+    half_above = Fraction(2 * micros + 1, 2)
+    steps = math.ceil(half_above * 10**places / Fraction(unit_micros)) - 1
+    whole, _, rest = f"{Decimal(max(steps, 0)).scaleb(-places):f}".partition(".")
+    return f"{whole}.{rest.rstrip('0'):0<2}"
+
+
 def dollars(micros: int) -> str:
     """Micro-USD as plain decimal dollars, all decimals that there are."""
     return f"{Decimal(micros) / DOLLAR_MICROS:f}"
@@ -117,14 +160,29 @@ def unix_time(seconds: object) -> datetime | None:
     return at if OLDEST <= at <= NEWEST else None
 
 
-def iso_time(text: object) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone; None for what is none."""
+def zone_of(account: Account) -> tzinfo:
+    """Where an upstream's times belong that name no zone: the account's option `timezone`, UTC when there is
+    none. Raises BadOptions.
+    """
+    return _zone(str(account.options.get("timezone", "UTC")))
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise BadOptions("timezone: a name such as Europe/Moscow") from None
+
+
+def iso_time(text: object, zone: tzinfo = UTC) -> datetime | None:
+    """An ISO 8601 time (of `zone` where it names none) as UTC; None for what is none."""
     try:
         at = datetime.fromisoformat(text)  # type: ignore[arg-type]
     except (ValueError, TypeError):
         return None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return at if OLDEST <= at <= NEWEST else None
+    at = at.replace(tzinfo=zone) if at.tzinfo is None else at
+    return at.astimezone(UTC) if OLDEST <= at <= NEWEST else None
 
 
 def asks_to_wait_until(reply: Reply) -> datetime | None:

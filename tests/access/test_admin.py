@@ -111,6 +111,23 @@ def test_a_key_for_another_resellers_customer_is_not_issued(acme, globex):
     assert ApiKey.objects.count() == before
 
 
+def test_a_wrong_option_of_a_provider_is_refused_naming_it(acme, operator):
+    provider = acme.rows["providers.provider"]
+    place = f"/admin/providers/provider/{provider.pk}/change/"
+    form = {
+        "display_name": "acme upstream", "public_no": provider.public_no, "protocol": "handler",
+        "base_url": "http://127.0.0.1/", "priority": 7, "cancel_lock_seconds": 120, "life_seconds": 1200,
+        "cancel_fee_micros": 0, "timeout_seconds": 8, "check_seconds": 5,
+        "options": '{"rate": "a lot"}',
+    }  # fmt: skip
+
+    answer = operator.post(place, form)
+
+    assert "rate: US dollars for one unit of the account" in answer.content.decode()
+    provider.refresh_from_db()
+    assert provider.protocol == "sandbox"
+
+
 def test_s1_a_providers_secret_is_written_and_never_shown(acme):
     provider = acme.rows["providers.provider"]
     browser, place = acme.client("owner"), f"/admin/providers/provider/{provider.pk}/change/"

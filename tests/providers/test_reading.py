@@ -1,22 +1,29 @@
 """Amounts, times and JSON of upstreams: what they are worth here, and what is refused."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import integers, sampled_from
 
 from providers.adapters.reading import (
+    all_readable,
     asks_to_wait_until,
+    ceiling_in,
     cents_of,
     dollars,
     iso_time,
     json_of,
     micros_of,
     micros_or_none,
+    unit_of,
     unix_time,
     words_in,
+    zone_of,
 )
-from providers.contract import OutcomeUnknown, Reply
+from providers.contract import Account, BadOptions, OutcomeUnknown, Reply
 
 
 @pytest.mark.parametrize(
@@ -103,3 +110,64 @@ def test_json_counts_whatever_its_type_and_text_does_not():
 
 def test_s3_what_is_told_of_an_answer_has_no_digits():
     assert words_in("NO_NUMBERS:79991234567 code 1234") == "NO_NUMBERS code "
+
+
+# --- what an account's options say ---
+
+
+def account(**options):
+    return Account(base_url="", secret="", options=options)
+
+
+@pytest.mark.parametrize(
+    ("rate", "amount", "micros"),
+    [(None, "0.0419", 41_900), ("0.0109", "12.5", 136_250), (0.0109, 12.5, 136_250), (2, "0.5", 1_000_000)],
+)
+def test_an_amount_is_converted_by_the_accounts_rate(rate, amount, micros):
+    options = {} if rate is None else {"rate": rate}
+    assert micros_of(amount, unit_micros=unit_of(account(**options))) == micros
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "1e3", "x", "", None, [], True, "1,5", 10_000_000])
+def test_a_rate_that_is_none_is_the_operators_trouble(rate):
+    with pytest.raises(BadOptions, match="rate"):
+        unit_of(account(rate=rate))
+
+
+@settings(deadline=None)
+@given(micros=integers(1, 10**10), rate=sampled_from(["1", "0.0109", "0.010873", "0.0006", "1.0837", "37.5"]))
+def test_a_ceiling_buys_what_costs_it_and_nothing_dearer(micros, rate):
+    """The largest amount of four decimals that is still worth at most the ceiling; one step more is not."""
+    unit = unit_of(account(rate=rate))
+    ceiling = ceiling_in(unit, micros)
+
+    assert re.fullmatch(r"[0-9]+\.[0-9]{2,4}", ceiling)
+    assert micros_of(ceiling, unit_micros=unit) <= micros
+    step = Decimal(ceiling) + Decimal("0.0001")
+    assert micros_of(str(step), unit_micros=unit) > micros
+
+
+@settings(deadline=None)
+@given(steps=integers(1, 10**9), rate=sampled_from(["1", "0.0109", "0.010873", "0.0006", "1.0837"]))
+def test_the_price_of_a_list_is_never_below_its_own_ceiling(steps, rate):
+    unit, price = unit_of(account(rate=rate)), Decimal(steps) / 10_000
+    assert Decimal(ceiling_in(unit, micros_of(str(price), unit_micros=unit))) >= price
+
+
+def test_a_time_without_a_zone_belongs_to_the_accounts():
+    there = zone_of(account(timezone="Europe/Moscow"))
+    assert iso_time("2026-11-21 15:00:00", there) == datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert iso_time("2026-11-21T15:00:00+01:00", there) == datetime(2026, 11, 21, 14, tzinfo=UTC)
+    with pytest.raises(BadOptions, match="timezone"):
+        zone_of(account(timezone="../etc/passwd"))
+
+
+def test_lines_that_cannot_be_read_are_left_out_but_not_all_of_them():
+    assert all_readable(int, [["1"], ["x"], ["3"]]) == [1, 3]
+    assert all_readable(int, []) == []
+    with pytest.raises(OutcomeUnknown):
+        all_readable(int, [["x"]])
+
+
+def test_a_byte_order_mark_is_no_part_of_json():
+    assert json_of(Reply(200, '\ufeff{"a": 1}')) == {"a": 1}
