@@ -5,6 +5,7 @@ plan.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -23,21 +24,23 @@ def typed(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def function_call(name: str, params: Mapping[str, Any]) -> str:
-    arguments = ", ".join(f"p_{key} => %({key})s" for key in params)
-    return f"{name}({arguments})"
+@cache
+def function_call(columns: str, name: str, keys: tuple[str, ...]) -> str:
+    """Always the same text for the same call, so that it is prepared once."""
+    arguments = ", ".join(f"p_{key} => %({key})s" for key in keys)
+    return f"SELECT {columns} FROM {name}({arguments}) a"  # noqa: S608  (written here and by callers)
 
 
 def call(name: str, **params: Any) -> tuple[Any, ...]:
     """The row that a function of activations/sql gives for named arguments (without their `p_`)."""
-    row = fetch_one(f"SELECT * FROM {function_call(name, params)}", typed(params))  # noqa: S608
+    row = fetch_one(function_call("*", name, tuple(params)), typed(params))
     assert row is not None
     return row
 
 
 def move(name: str, **params: Any) -> ActivationRow | None:
     """The activation as a function of activations/sql leaves it; None when it found none."""
-    row = fetch_one(f"SELECT {COLUMNS} FROM {function_call(name, params)} a", typed(params))  # noqa: S608
+    row = fetch_one(function_call(COLUMNS, name, tuple(params)), typed(params))
     return row_from(row) if row and isinstance(row[0], UUID) else None
 
 

@@ -24,6 +24,14 @@ assert fetch_one("SELECT 1", {}) == (1,), "a failed statement does not spoil its
 with transaction.atomic():
     (number,) = fetch_one("SELECT txid_current()", {})
     assert fetch_one("SELECT txid_current()", {}) == (number,), "it is part of an open transaction"
+MANY = '''SELECT now(), now()::date, uuidv7(), 7::bigint, 1.5::float8, 1.50::numeric, true, NULL, 'a'::text,
+    'a'::varchar, decode('00ff', 'hex'), ARRAY['a', 'b'], jsonb_build_object('a', 1, 'b', ARRAY[NULL, 'c'])'''
+with transaction.atomic():
+    through_django = fetch_one(MANY, {})
+connection.close()
+assert [type(one) for one in fetch_one(MANY, {})] == [type(one) for one in through_django], "read alike"
+assert fetch_one(MANY, {})[3:] == through_django[3:], "read alike"
+assert fetch_one(MANY, {})[0].utcoffset() == through_django[0].utcoffset()
 connection.ensure_connection()
 assert fetch_one("SELECT 3", {}) == (3,), "who holds Django's connection waits for no second one"
 connection.close()
