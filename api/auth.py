@@ -31,7 +31,10 @@ MAY_READ = {Customer.Status.ACTIVE, Customer.Status.PAUSED}
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What a route reads along with its caller: columns, and the joins (on k, t, c) that bring them."""
+    """What a route reads along with its caller: columns, and the joins (on k, t, c) that bring them.
+
+    Both may name the parameter `now`.
+    """
 
     columns: str = ""
     joins: str = ""
@@ -99,7 +102,12 @@ def find_caller(
     Raises AuthMissing, AuthInvalid (unknown, revoked, expired, of another base or host), PermissionDenied.
     """
     row = _look_up(
-        request, request.META.get("HTTP_X_API_KEY", ""), statement(extra, NAMED), customer=customer, **params
+        request,
+        request.META.get("HTTP_X_API_KEY", ""),
+        statement(extra, NAMED),
+        now=now,
+        customer=customer,
+        **params,
     )
     _check_alive(row, now=now)
     _check_base(row, is_test=is_test)
@@ -121,7 +129,7 @@ def find_customer(
     Raises AuthMissing, AuthInvalid (unknown, revoked, expired, the account's, of another host),
     PermissionDenied.
     """
-    row = _look_up(request, key, statement(extra, OWN), **params)
+    row = _look_up(request, key, statement(extra, OWN), now=now, **params)
     _check_alive(row, now=now)
     if row[2] is None:
         raise AuthInvalid("This is the key of the account; this API takes the key of one customer.")
@@ -129,7 +137,7 @@ def find_customer(
     return _caller(row)
 
 
-def _look_up(request: HttpRequest, key: str, sql: str, **params: str | int) -> tuple[Any, ...]:
+def _look_up(request: HttpRequest, key: str, sql: str, **params: str | int | datetime) -> tuple[Any, ...]:
     if not key:
         raise AuthMissing()
     if (known_by := digest(key)) is None:

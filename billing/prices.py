@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from psycopg.types.numeric import Int8
 
 from billing.models import PriceRule
@@ -85,20 +86,37 @@ def _price(rules: Iterable[Rule], base_micros: int, service_id: str, country_id:
 
 
 # Read with every order and every price list, so as plain SQL: the ORM would cost more than the query.
+COLUMNS = (
+    "layer, tenant_id, service_id, country_id, customer_group, percent_ppm, fixed_micros, floor_micros,"
+    " cap_micros, rounding_micros, id"
+)
 IN_FORCE = """
-SELECT layer, tenant_id, service_id, country_id, customer_group, percent_ppm, fixed_micros, floor_micros,
-    cap_micros, rounding_micros, id
 FROM billing_pricerule
-WHERE (tenant_id = %(tenant)s OR (tenant_id IS NULL AND layer = 'platform'))
-    AND customer_group IN ('', %(group)s)
+WHERE (tenant_id = {tenant} OR (tenant_id IS NULL AND layer = 'platform'))
+    AND customer_group IN ('', {group})
     AND (valid_from IS NULL OR valid_from <= %(now)s) AND (valid_until IS NULL OR valid_until > %(now)s)
 """
+RULES = f"SELECT {COLUMNS} " + IN_FORCE.format(tenant="%(tenant)s", group="%(group)s")
 
 
 def load_rules(*, tenant_id: int, group: str = "", now: datetime) -> Rules:
     """The rules in force at `now` for the tenant's customers of `group`; one query."""
-    rows = fetch_all(IN_FORCE, {"tenant": Int8(tenant_id), "group": group, "now": now})
+    rows = fetch_all(RULES, {"tenant": Int8(tenant_id), "group": group, "now": now})
     return rules_from(Rule(*row) for row in rows)
+
+
+def rules_along(*, tenant: str, group: str) -> str:
+    """What `load_rules` reads as one column (see `rules_in`) of a SELECT that has the parameter `now`.
+
+    `tenant` and `group` are SQL of that SELECT. An order is spared a round trip.
+    """
+    in_force = IN_FORCE.format(tenant=tenant, group=group)
+    return f"(SELECT json_agg(json_build_array({COLUMNS}))::text {in_force})"
+
+
+def rules_in(column: str | None) -> Rules:
+    """The rules of a column of `rules_along`; NULL when there are none."""
+    return rules_from(Rule(*row) for row in orjson.loads(column or "[]"))
 
 
 def rules_from(rules: Iterable[Rule]) -> Rules:

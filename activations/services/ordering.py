@@ -34,11 +34,13 @@ def order_activation(
     request_key: str | None,
     request_digest: bytes = b"",
     channel: str,
+    rules: Rules | None = None,
     now: datetime | None = None,
 ) -> ActivationRow:
     """Buy one number. The row is `leased`, or `ordering` (shown as "checking") while its outcome is unknown.
 
     A repeated `request_key` gives the first answer again, a refusal included. Amounts: integer micro-USD.
+    `rules`: the buyer's price rules, where they were read along with him.
     Raises the refusals of docs/protocols/README.md section 3; then nothing is held any more.
     """
     now = now or timezone.now()
@@ -46,7 +48,7 @@ def order_activation(
     if keyed and (row := keyed.answer()):
         return row
     try:
-        return _order(buyer=buyer, wish=wish, keyed=keyed, channel=channel, now=now)
+        return _order(buyer=buyer, wish=wish, keyed=keyed, channel=channel, rules=rules, now=now)
     except errors.PortalError as refusal:
         if (
             keyed
@@ -59,11 +61,17 @@ def order_activation(
 
 
 def _order(
-    *, buyer: Buyer, wish: Wish, keyed: KeyedRequest | None, channel: str, now: datetime
+    *,
+    buyer: Buyer,
+    wish: Wish,
+    keyed: KeyedRequest | None,
+    channel: str,
+    rules: Rules | None,
+    now: datetime,
 ) -> ActivationRow:
     check_buyer(buyer, now=now)
     wish = continued(wish, buyer=buyer, now=now)
-    rules = load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
+    rules = rules or load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
     ceiling = wish.max_price_micros or max(route.suggested_micros, route.candidates[0].price_micros)
     check_markup(wish, max_price_micros=ceiling)

@@ -17,6 +17,7 @@ from api.input import Flag, query_fields
 from api.retail import wire
 from api.retail.entry import Gate, retail
 from api.retail.order import read_order
+from billing.prices import rules_along, rules_in
 from portal.errors import PortalError, UnknownActivation, UpstreamUnavailable
 
 ACTIVATION = Extra(
@@ -24,6 +25,7 @@ ACTIVATION = Extra(
     "LEFT JOIN activations_activation a ON a.hex_id = %(activation)s AND a.tenant_id = k.tenant_id"
     " AND a.customer_id = c.id AND a.lease_state <> 'unsold'",
 )
+RULES = Extra(rules_along(tenant="k.tenant_id", group='c."group"'))
 WALLET = Extra("w.balance_micros, w.held_micros", "LEFT JOIN billing_wallet w ON w.customer_id = c.id")
 ACCOUNT_WALLET = Extra(
     "w.balance_micros, w.held_micros",
@@ -40,7 +42,7 @@ CANCELLING = (
 ACTIVES = {"with_data": Flag(False)}
 
 
-@retail(Gate("POST", scope="order", rate="order"))
+@retail(Gate("POST", scope="order", rate="order", extra=RULES))
 def order(request: HttpRequest, caller: Caller, buyer: Buyer) -> HttpResponse:
     """A1: buy a number."""
     try:
@@ -49,7 +51,12 @@ def order(request: HttpRequest, caller: Caller, buyer: Buyer) -> HttpResponse:
         check_may_order(buyer, now=timezone.now())  # who may not order hears that first
         raise
     row = ordering.order_activation(
-        buyer=buyer, wish=wish, request_key=key, request_digest=digest, channel="retail"
+        buyer=buyer,
+        wish=wish,
+        request_key=key,
+        request_digest=digest,
+        channel="retail",
+        rules=rules_in(caller.rest[0]),
     )
     if row.is_checking:
         raise UpstreamUnavailable(CHECKING, activation=row.hex_id)

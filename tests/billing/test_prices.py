@@ -7,8 +7,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.models import PriceRule
 from billing.money import cents_down, cents_up, dollars, round_up, with_markup
-from billing.prices import Rules, load_rules
+from billing.prices import Rules, load_rules, rules_along, rules_in
+from portal.fastlane import fetch_one
 from tests.factories import PriceRuleFactory, TenantFactory
 
 NOW = timezone.now()
@@ -56,6 +58,23 @@ def test_the_most_particular_rule_wins():
     assert prices == [30_000, 40_000, 50_000, 60_000]
     plain = load_rules(tenant_id=tenant.pk, now=NOW)
     assert plain.customer_price(10_000, "signal", "de") == 20_000
+
+
+@pytest.mark.django_db
+def test_rules_read_along_are_those_that_are_loaded():
+    tenant, other = TenantFactory(), TenantFactory()
+    PriceRuleFactory(layer="platform", tenant=None, percent_ppm=-100_000, service_id="netflix")
+    PriceRuleFactory(layer="platform", tenant=other, percent_ppm=500_000)
+    PriceRuleFactory(tenant=other, percent_ppm=500_000)
+    PriceRuleFactory(tenant=tenant, customer_group="vip", cap_micros=2**62, country_id="us")
+    PriceRuleFactory(tenant=tenant, customer_group="gold", fixed_micros=1)
+    PriceRuleFactory(tenant=tenant, percent_ppm=1, valid_until=NOW)
+    column = rules_along(tenant="%(tenant)s::bigint", group="%(group)s::text")
+    for tenant_id, group in [(tenant.pk, "vip"), (tenant.pk, ""), (other.pk, "gold"), (0, "")]:
+        (read,) = fetch_one(f"SELECT {column}", {"tenant": tenant_id, "group": group, "now": NOW})
+        assert rules_in(read) == load_rules(tenant_id=tenant_id, group=group, now=NOW)
+    PriceRule.objects.all().delete()
+    assert rules_in(fetch_one(f"SELECT {column}", {"tenant": 0, "group": "", "now": NOW})[0]) == Rules()
 
 
 @pytest.mark.django_db
