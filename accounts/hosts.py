@@ -18,7 +18,8 @@ from django.http.request import split_domain_port, validate_host
 # Addresses of api/, of the callbacks, and of the pictures that API clients show (to anybody, on any host);
 # the paths of a dialect never collide with a page.
 KEY_PATHS = (
-    "/api/",
+    "/api/v1/",
+    "/api/schema/",
     "/test/api/",
     "/stubs/",
     "/v1/nonvoip/",

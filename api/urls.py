@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from api import schema
+from api import docs, schema
 from api.retail import urls as retail
 from api.retail.entry import unknown
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path("test/api/v1/", include((retail.urlpatterns, "retail"), namespace="retail-test"), {"is_test": True}),
     path("test/api/v1/", include(retail.test_only), {"is_test": True}),
     path("api/schema/", schema.show, name="api-schema"),
+    path("api/docs/", docs.show, name="api-docs"),
+    path("api/docs/console/", docs.console, name="api-console"),
     path("stubs/", include("api.handler.urls")),
     re_path(r"^(?:test/)?api/v1/", unknown),
 ]

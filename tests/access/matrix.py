@@ -75,6 +75,8 @@ RETAIL = [
 
 OTHERS = [
     ("api/schema/", "GET", "k kk kkkkk k kk kk"),
+    ("api/docs/", "GET", "k kk kkkkk k kk kk"),
+    ("api/docs/console/", "GET", "k kk kkkkk k kk kk"),
     ("^(?:test/)?api/v1/", "GET", "N NN NNNNN N NN NN"),
     ("^(?:test/)?api/v1/", "POST", "N NN NNNNN N NN NN"),
     ("admin/login/", "GET", "L FF mmmmm m LL LL"),

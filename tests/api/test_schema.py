@@ -22,6 +22,8 @@ from webhooks.signing import headers_for
 NOT_DESCRIBED = {
     "stubs/": "a protocol of others, whose contract is docs/protocols/handler.md",
     "api/schema/": "the document itself",
+    "api/docs/": "the page made of it",
+    "api/docs/console/": "the page to play with it",
     "^(?:test/)?api/v1/": "the refusal of every address that there is not",
 }
 
