@@ -115,12 +115,19 @@ class ScopedAdmin(Scope, ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Only what a filter offers: free lookups would let codes and digests be guessed letter by letter."""
-        offered = {entry if isinstance(entry, str) else entry[0] for entry in self.get_list_filter(request)}
+        offered = {_name_of(entry) for entry in self.get_list_filter(request)}
         field = RANGE_ENDS.sub("", lookup.split("__")[0])
         return field in offered and super().lookup_allowed(lookup, value, request)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
         raise Http404(opts.verbose_name)
+
+
+def _name_of(entry: Any) -> str:
+    """What a filter is called in an address: a field, or the word of a filter of its own."""
+    if isinstance(entry, str):
+        return entry
+    return str(entry[0] if isinstance(entry, tuple) else entry.parameter_name)
 
 
 class ReadOnly(Scope):

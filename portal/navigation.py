@@ -40,6 +40,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("providers.Service", "apps"),
         ("providers.Country", "public"),
         ("providers.CodeMap", "translate"),
+        ("providers.UnmappedCode", "help"),
     ],
     "Reseller": [
         ("accounts.Tenant", "storefront"),

@@ -26,7 +26,9 @@ from portal.admin import (
 )
 from portal.encryption import SecretUnreadable
 from providers.catalogue.due import ask_for_sync
+from providers.codes import leads_somewhere
 from providers.contract import BadOptions
+from providers.mapping_admin import UnmappedCodeAdmin
 from providers.models import (
     CatalogueChange,
     CatalogueSync,
@@ -100,10 +102,26 @@ class CountryAdmin(ScopedAdmin):
         return ("id",) if obj else ()
 
 
+class CodeMapForm(forms.ModelForm):
+    """A code that leads nowhere would hide what it names."""
+
+    class Meta:
+        model = CodeMap
+        fields = ["scheme", "kind", "code", "canonical_id", "source"]
+
+    def clean(self) -> Any:
+        cleaned = super().clean() or self.cleaned_data
+        kind, canonical_id = cleaned.get("kind"), cleaned.get("canonical_id")
+        if kind and canonical_id and not leads_somewhere(kind, canonical_id):
+            self.add_error("canonical_id", f"There is no {kind} {canonical_id!r}.")
+        return cleaned
+
+
 @admin.register(CodeMap)
 class CodeMapAdmin(ScopedAdmin):
     """How upstreams and dialects spell services, countries and operators."""
 
+    form = CodeMapForm
     tenant_path = None
     visible_to = changeable_by = addable_by = deletable_by = OPERATORS
     list_display = ["code", "scheme", "kind", "canonical_id", "source"]
@@ -308,4 +326,10 @@ class CatalogueChangeAdmin(ReadOnlyAdmin):
     list_select_related = ["tenant"]
 
 
-__all__ = ["RouteMarkAdmin", "RouteOutcomeAdmin", "RouteQualityAdmin", "RouteSheetAdmin"]
+__all__ = [
+    "RouteMarkAdmin",
+    "RouteOutcomeAdmin",
+    "RouteQualityAdmin",
+    "RouteSheetAdmin",
+    "UnmappedCodeAdmin",
+]

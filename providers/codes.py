@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.db.models import Q
+
 from providers.contract import CatalogueItem
 from providers.models import CodeMap, Country, Provider, Service
 
@@ -22,16 +24,34 @@ def scheme_of(provider: Provider) -> str:
     return f"provider:{provider.public_no}"
 
 
+def schemes_of(provider: Provider) -> list[str]:
+    """The schemes that hold for an account: its own, then its protocol's."""
+    return [scheme_of(provider), provider.protocol]
+
+
 def known_codes(provider: Provider) -> Mapping[str, Codes]:
-    """Upstream code → canonical id, by kind; the account's own codes come first."""
+    """Upstream code → canonical id, by kind; the account's own codes come first. A code that leads to no
+    service or country that there is counts as unmapped.
+    """
     own = scheme_of(provider)
-    lines = CodeMap.objects.filter(scheme__in=[own, provider.protocol]).values_list(
-        "scheme", "kind", "code", "canonical_id"
+    lines = (
+        CodeMap.objects.filter(scheme__in=schemes_of(provider))
+        .filter(
+            Q(kind=CodeMap.Kind.OPERATOR)
+            | Q(kind=CodeMap.Kind.SERVICE, canonical_id__in=Service.objects.values("id"))
+            | Q(kind=CodeMap.Kind.COUNTRY, canonical_id__in=Country.objects.values("id"))
+        )
+        .values_list("scheme", "kind", "code", "canonical_id")
     )
     maps: dict[str, dict[str, str]] = {"service": {}, "country": {}, "operator": {}}
     for _scheme, kind, code, canonical_id in sorted(lines, key=lambda line: line[0] == own):
         maps[kind][code] = canonical_id
     return maps
+
+
+def leads_somewhere(kind: str, canonical_id: str) -> bool:
+    """Whether there is such a service or country; an operator is what it is called."""
+    return kind not in NAMED or NAMED[kind].objects.filter(pk=canonical_id).exists()
 
 
 def code_of(scheme: str, kind: str, canonical_id: str) -> str:
@@ -53,7 +73,7 @@ def learn_codes(provider: Provider, items: Sequence[CatalogueItem]) -> int:
     }
     if not new:
         return 0
-    names = {kind: _names(model) for kind, model in NAMED.items()}
+    names = {kind: names_of(model) for kind, model in NAMED.items()}
     found = []
     for item in new.values():
         fits = {
@@ -75,7 +95,8 @@ def learn_codes(provider: Provider, items: Sequence[CatalogueItem]) -> int:
     return len(found)
 
 
-def _names(model: type[Service] | type[Country]) -> Mapping[str, set[str]]:
+def names_of(model: type[Service] | type[Country]) -> Mapping[str, set[str]]:
+    """Every name and other name in small letters → the canonical ids that have it."""
     names: dict[str, set[str]] = {}
     for canonical_id, name, alt_names in model.objects.values_list("id", "name", "alt_names"):
         for each in (name, *alt_names):

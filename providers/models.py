@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Tenant
 from portal.encryption import EncryptedSecret
+from providers.mapping_models import UnmappedCode
 from providers.routing_models import RouteMark, RouteOutcome, RouteQuality, RouteSheet
 
 CANONICAL_ID = r"^[a-z0-9][a-z0-9_.-]*$"
@@ -323,4 +324,5 @@ __all__ = [
     "RouteQuality",
     "RouteSheet",
     "Service",
+    "UnmappedCode",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,8 @@ from django.db.models import Q
 
 from billing.money import CENT, round_up
 from billing.prices import Rules
-from providers.models import Country, Provider, ProviderHealth, Service
+from providers.codes import NAMED
+from providers.models import CodeMap, Country, Provider, ProviderHealth, Service, UnmappedCode
 
 # What a tenant may buy now: in stock, at a provider that is on and not resting.
 FOR_SALE = """
@@ -190,3 +192,23 @@ def service_names() -> list[tuple[str, str]]:
 def country_names() -> list[tuple[str, str, str]]:
     """Id, name and ISO code of every country, by name."""
     return list(Country.objects.order_by("name").values_list("id", "name", "iso2"))
+
+
+def unmapped_word(word_id: int | str) -> UnmappedCode | None:
+    """A word of the queue by its number; whoever asks has found out that the person may see it."""
+    return UnmappedCode.objects.filter(pk=word_id).first()
+
+
+def names_to_suggest(kind: str) -> list[tuple[str, list[str]]]:
+    """Canonical ids with their names, the first of which is the one to show, and the words that dialects have
+    for them. Operators: what others call theirs.
+    """
+    if kind == UnmappedCode.Kind.OPERATOR:
+        known = CodeMap.objects.filter(kind=CodeMap.Kind.OPERATOR).values_list("canonical_id", flat=True)
+        return [(name, [name]) for name in sorted(set(known))]
+    words: defaultdict[str, list[str]] = defaultdict(list)
+    shipped = CodeMap.objects.filter(kind=kind, source=CodeMap.Source.DEFAULT, code__regex="[a-z]{3}")
+    for canonical_id, code in shipped.values_list("canonical_id", "code"):
+        words[canonical_id].append(code)
+    rows = NAMED[kind].objects.order_by("name").values_list("id", "name", "alt_names")
+    return [(one, [name, *alt_names, *words[one]]) for one, name, alt_names in rows]

@@ -69,6 +69,7 @@ class Candidate:
     upstream_service: str
     upstream_country: str
     operator: str
+    upstream_operator: str
     offer_ref: str
     cost_micros: int
     price_micros: int
@@ -283,6 +284,7 @@ def _candidate(one: _Priced) -> Candidate:
         upstream_service=row.upstream_service,
         upstream_country=row.upstream_country,
         operator=row.operator,
+        upstream_operator=row.upstream_operator,
         offer_ref=row.upstream_ref,
         cost_micros=row.cost_micros,
         price_micros=one.price_micros,

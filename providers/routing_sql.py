@@ -16,7 +16,8 @@ ROWS_MAX = (
 )
 
 COLUMNS = """
-    o.id, o.operator, o.cost_micros, o.quality, o.upstream_service, o.upstream_country, o.upstream_ref,
+    o.id, o.operator, coalesce(nullif(o.upstream_operator, ''), o.operator), o.cost_micros, o.quality,
+    o.upstream_service, o.upstream_country, o.upstream_ref,
     p.id, p.public_no, p.tenant_id IS NOT NULL, p.protocol, p.base_url, p.secret_encrypted, p.callback_token,
     p.options::text, p.priority, p.is_enabled, p.cancel_lock_seconds, p.life_seconds, p.cancel_fee_micros,
     p.timeout_seconds, p.check_seconds, coalesce(h.state, 'ok'), coalesce(h.failures, 0), h.blocked_until
@@ -50,6 +51,7 @@ class OfferRow(NamedTuple):
 
     offer_id: int
     operator: str
+    upstream_operator: str
     cost_micros: int
     quality: float | None
     upstream_service: str

@@ -98,7 +98,7 @@ class Attempts:
             call = adapter.order(
                 service=candidate.upstream_service,
                 country=candidate.upstream_country,
-                operator=candidate.operator,
+                operator=candidate.upstream_operator,
                 offer_ref=candidate.offer_ref,
                 ceiling_micros=candidate.cost_micros,
                 our_ref=our_ref,

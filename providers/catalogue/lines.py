@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ HOURS_MAX = 100_000
 CAPABILITIES = frozenset({"sms", "voice"})
 OPERATOR_LENGTH = 40
 ANY_OPERATOR = "any"
+SPEAKS_FOR_ITSELF = re.compile(r"[a-z][a-z0-9 ._&+-]*").fullmatch
 
 # Kind, service, country, operator, the upstream's reference, hours of the term (0: none).
 Key = tuple[str, str, str, str, str, int]
@@ -21,7 +23,11 @@ Key = tuple[str, str, str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """The offers of a list, and how many lines name a code that nobody has mapped, by kind and code."""
+    """The offers of a list, and how many lines name a code that nobody has mapped, by kind and code.
+
+    Operators are among them where a number or a foreign script names them; their offers are sold all the
+    same.
+    """
 
     offers: Mapping[Key, ListedOffer]
     unmapped: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -45,7 +51,11 @@ def map_lines(lines: Iterable[ListedOffer], codes: Mapping[str, Codes]) -> Mappe
         if not _is_sound(line):
             continue
         hours = line.duration_hours or 0 if line.kind == "rental" else 0
-        operator = operators.get(line.operator) or canonical_operator(line.operator)
+        operator = operators.get(line.operator)
+        if operator is None:
+            operator = canonical_operator(line.operator)
+            if not SPEAKS_FOR_ITSELF(operator):
+                unmapped["operator", line.operator] = unmapped.get(("operator", line.operator), 0) + 1
         key = (line.kind, service, country, operator, line.upstream_ref, hours)
         other = offers.get(key)
         if other is None or line.cost_micros < other.cost_micros:

@@ -9,8 +9,9 @@ from datetime import datetime
 import structlog
 
 from providers.catalogue.lines import map_lines
+from providers.catalogue.queue import Word, queue_words
 from providers.catalogue.storing import store
-from providers.codes import known_codes, learn_codes
+from providers.codes import known_codes, learn_codes, schemes_of
 from providers.contract import Can, CatalogueItem, ListedOffer, ProviderError
 from providers.health import note_failure, note_success
 from providers.http import send_all
@@ -23,8 +24,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Synced:
     """What a synchronisation did: offers in the list, offers written because they are new or differ, offers
-    gone from it, codes that nobody has mapped. `is_refused`: the list is too short to be believed beside the
-    `before` offers of the one before it, and nothing changed.
+    gone from it, codes that nobody has mapped and those of them that are new. `is_refused`: the list is too
+    short to be believed beside the `before` offers of the one before it, and nothing changed.
     """
 
     offers: int
@@ -33,6 +34,7 @@ class Synced:
     before: int
     is_refused: bool = False
     unmapped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    new_words: Sequence[Word] = ()
 
 
 def nothing() -> None:
@@ -51,14 +53,23 @@ def sync_offers(
     `after_call` is called after each answer, for a list may take hundreds of them. Raises ProviderError
     (health is told), SecretUnreadable, KeyError (unknown protocol).
     """
-    lines = _fetch(provider, now, after_call)
+    items, lines = _fetch(provider, now, after_call)
     mapped = map_lines(lines, known_codes(provider))
     stored = store(provider, mapped.offers, now, accept_short=accept_short)
+    new_words: list[Word] = []
+    if not stored.is_refused:
+        new_words = queue_words(provider, mapped.unmapped, items, schemes=schemes_of(provider), now=now)
     unmapped: dict[str, list[str]] = {}
     for kind, code in sorted(mapped.unmapped):
         unmapped.setdefault(kind, []).append(code)
     synced = Synced(
-        len(mapped.offers), stored.written, stored.vanished, stored.before, stored.is_refused, unmapped
+        offers=len(mapped.offers),
+        written=stored.written,
+        vanished=stored.vanished,
+        before=stored.before,
+        is_refused=stored.is_refused,
+        unmapped=unmapped,
+        new_words=new_words,
     )
     log.info(
         "offers_synced",
@@ -71,7 +82,9 @@ def sync_offers(
     return synced
 
 
-def _fetch(provider: Provider, now: datetime, after_call: Callable[[], None]) -> list[ListedOffer]:
+def _fetch(
+    provider: Provider, now: datetime, after_call: Callable[[], None]
+) -> tuple[list[CatalogueItem], list[ListedOffer]]:
     adapter = adapter_for(provider)
     known: list[CatalogueItem] = []
     lines: list[ListedOffer] = []
@@ -87,4 +100,4 @@ def _fetch(provider: Provider, now: datetime, after_call: Callable[[], None]) ->
         note_failure(provider.pk, error, now)
         raise
     note_success(provider.pk, now=now)
-    return lines
+    return known, lines

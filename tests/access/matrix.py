@@ -240,6 +240,7 @@ TABLES = {
     "providers.cataloguechange": "manager - - -",
     "providers.cataloguesync": "manager - - -",
     "providers.offerday": "manager - - -",
+    "providers.unmappedcode": "manager - - -",
     "api.publication": "manager - - -",
     "api.publishedlist": "manager - - -",
     "api.dialectsettings": "manager owner owner owner",
@@ -249,6 +250,9 @@ WITHOUT_PAGE = {"activations.pricetoken"}  # its key is a credential, so no addr
 
 # Dialogs of the admin: who may open and send them.
 DIALOGS = [
+    ("admin/providers/unmappedcode/<object_id>/map_to/", "GET", "L LL FFkkN k LL LL"),
+    ("admin/providers/unmappedcode/<object_id>/map_to/", "POST", "L LL FFkkN k LL LL"),
+    ("admin/providers/unmappedcode/<object_id>/mean/<canonical_id>/", "POST", "L LL NNmmN m LL LL"),
     ("admin/accounts/member/appoint/", "GET", "L LL FFFkk k LL LL"),
     ("admin/accounts/member/appoint/", "POST", "L LL FFFkk k LL LL"),
     ("admin/accounts/apikey/issue/", "GET", "L LL FFkkk k LL LL"),

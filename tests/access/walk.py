@@ -58,6 +58,7 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "action": "cancel",
         "service_id": order.service_id,
         "country_id": order.country_id,
+        "canonical_id": order.service_id,
         "token": house.rows["providers.provider"].callback_token,
         "endpoint_id": house.rows["webhooks.endpoint"].public_id,
         "delivery_id": str(house.rows["webhooks.delivery"].pk),

@@ -37,6 +37,7 @@ from providers.models import (
     RouteOutcome,
     RouteQuality,
     RouteSheet,
+    UnmappedCode,
 )
 from tests.factories import (
     ActivationFactory,
@@ -130,6 +131,7 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
                                     activation_status="active", billing_status="reserved"),
         CatalogueChange.objects.create(**own, topic="prices"),
         CatalogueSync.objects.create(provider=order.provider, trouble=f"{house.name} trouble"),
+        UnmappedCode.objects.create(provider=order.provider, kind="service", code=f"{house.name}-word"),
         OfferDay.objects.create(offer=order.offer, day=when.date(), low_micros=1, high_micros=3,
                                 cost_micros=2, count=4),
         RouteQuality.objects.create(provider=order.provider, service_id=house.name, due_at=when),

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from providers.catalogue import load_catalogue
-from providers.services import sync_all_offers
+from providers.services.syncing import sync_all_offers
 
 
 class Command(BaseCommand):
