@@ -146,10 +146,10 @@ def read_status(reply: Reply) -> Status:
     word, rest = word_of(text_in(reply))
     if reply.status == 200 and word in STATES:
         return Status(STATES[word], [message(rest)] if word == "STATUS_OK" and rest else ())
-    if word == "BAD_ACTION" and reply.status == 400:
-        return Status(UpstreamState.GONE)
     if word and reply.status == 200 and word not in REFUSALS:
         return NO_NEWS
+    if word == "BAD_ACTION" and reply.status != 400:
+        raise OutcomeUnknown(f"HTTP {reply.status}: it has no such path")
     raise _refusal(reply)
 
 

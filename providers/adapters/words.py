@@ -44,7 +44,7 @@ def digits_of(value: object) -> str:
 
 
 def message(code: str, text: str = "", *, repeat: int = 0, **facts: object) -> Sms:
-    """A message that has no id of its own. `code` may be a whole text, where no code was found in one.
+    """A message that has no id of its own. `code` may be a whole text, where no code was found in it.
 
     The same message is told with its text in one answer and as a code alone in another, so what it is known
     by is made of the code, or else of the letters and digits of the text. `repeat`: how many messages of the
@@ -55,7 +55,7 @@ def message(code: str, text: str = "", *, repeat: int = 0, **facts: object) -> S
     letters = "".join(char for char in said if char.isalnum())[:COMPARED] or said
     known_by = hashlib.sha256(letters.casefold().encode(errors="replace")).hexdigest()[:40]
     return Sms(
-        text=text or code,
+        text=text or ("" if is_code else code),
         code=code if is_code else "",
         upstream_ref=f"{known_by}-{repeat}" if repeat else known_by,
         **facts,  # type: ignore[arg-type]

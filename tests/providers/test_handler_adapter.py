@@ -340,13 +340,10 @@ def told_by(text, status=200, **options):
         ("STATUS_WAIT_RETRY", UpstreamState.RETRYING),
         ("STATUS_CANCEL", UpstreamState.CANCELED),
         ("ACCESS_CANCEL", UpstreamState.CANCELED),
-        ("NO_ACTIVATION", UpstreamState.GONE),
-        ("WRONG_ACTIVATION_ID", UpstreamState.GONE),
         ("STATUS_OK:", UpstreamState.RECEIVED),
         ("STATUS_OK", UpstreamState.RECEIVED),
         ('{"verificationType":0,"sms":null,"call":null}', UpstreamState.WAITING),
         ('{"verificationType":0,"sms":[],"call":[]}', UpstreamState.WAITING),
-        ('{"title":"NO_ACTIVATION","details":""}', UpstreamState.GONE),
         # no news: a word that nobody knows, or one that says nothing of this number
         ("STATUS_SOMETHING_NEW", UpstreamState.UNKNOWN),
         ("BAD_ACTION", UpstreamState.UNKNOWN),
@@ -362,6 +359,9 @@ def test_u13_states_without_a_message(text, state):
 @pytest.mark.parametrize(
     ("text", "status", "kind"),
     [
+        ("NO_ACTIVATION", 200, UnknownToUpstream),
+        ("WRONG_ACTIVATION_ID", 200, UnknownToUpstream),
+        ('{"title":"NO_ACTIVATION","details":""}', 404, UnknownToUpstream),
         ("BAD_KEY", 200, BadCredentials),
         ("BANNED:'2026-11-21 13-30-00'", 200, Banned),
         ("RATE_LIMIT", 429, Throttled),
@@ -380,17 +380,17 @@ def test_u12_u15_the_accounts_trouble_is_no_state(text, status, kind):
 @pytest.mark.parametrize(
     ("text", "sms"),
     [
-        ("STATUS_OK:12345", Sms("12345", code="12345")),
-        ("STATUS_OK:'12345'", Sms("12345", code="12345")),
-        ('status_ok: "12345"\r\n', Sms("12345", code="12345")),
-        ("STATUS_OK:12:34", Sms("12:34", code="12:34")),
+        ("STATUS_OK:12345", Sms("", code="12345")),
+        ("STATUS_OK:'12345'", Sms("", code="12345")),
+        ('status_ok: "12345"\r\n', Sms("", code="12345")),
+        ("STATUS_OK:12:34", Sms("", code="12:34")),
         ("STATUS_OK:Your code: 12-34, keep it", Sms("Your code: 12-34, keep it")),
         (
             '{"verificationType":0,"sms":{"dateTime":"2026-11-21 12:00:00","code":"12345",'
             '"text":"Your code is 12345"},"call":null}',
             Sms("Your code is 12345", code="12345", received_at=NOW),
         ),
-        ('{"sms":{"code":12345,"text":null,"dateTime":""}}', Sms("12345", code="12345")),
+        ('{"sms":{"code":12345,"text":null,"dateTime":""}}', Sms("", code="12345")),
         ('{"sms":[{"code":null,"text":"Hello there"}]}', Sms("Hello there")),
         (
             '{"verificationType":2,"sms":null,"call":{"from":"79584123456","text":"one two","code":"12"}}',
@@ -473,7 +473,7 @@ def test_states_of_the_list(number, state):
         ("12345", "Your code is 12345", [("12345", "Your code is 12345")]),
         (["12345"], ["Your code is 12345"], [("12345", "Your code is 12345")]),
         (["1111", "2222"], ["a 1111", "b 2222"], [("1111", "a 1111"), ("2222", "b 2222")]),
-        (["1111", "1111"], None, [("1111", "1111"), ("1111", "1111")]),
+        (["1111", "1111"], None, [("1111", ""), ("1111", "")]),
         (None, "Hello there", [("", "Hello there")]),
         ("", "", []),
         ([], [], []),
@@ -692,7 +692,7 @@ def test_messages_of_a_rental_are_told_apart_by_their_time():
 @pytest.mark.parametrize(
     ("word", "state"),
     [("STATUS_WAIT_CODE", UpstreamState.WAITING), ("STATUS_FINISH", UpstreamState.FINISHED),
-     ("STATUS_CANCEL", UpstreamState.CANCELED), ("INVALID_PHONE", UpstreamState.GONE)],
+     ("STATUS_CANCEL", UpstreamState.CANCELED)],
 )  # fmt: skip
 def test_states_of_a_rental(word, state):
     told = {"status": "error", "message": word}

@@ -7,6 +7,8 @@ import pytest
 import requests
 
 from providers.contract import OutOfFunds, OutOfStock
+from providers.http import send, send_all
+from tests.suppliers.faces import FACES
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +40,22 @@ def test_a_face_spells_what_the_books_do(make_supplier):
     told = call(supplier, "GET", f"retail/a/customer/portal/activation/{bought['activation_id']}").json()
     assert (told["sms_status"], told["billing_status"], told["sms_code"]) == ("smsReceived", "billed", "1234")
     assert supplier.calls == {"order": 1, "status": 1}
+
+
+@pytest.mark.parametrize("protocol", sorted(set(FACES) - {"retail"}))
+def test_every_protocol_is_bought_from_by_its_adapter(make_supplier, protocol):
+    supplier = make_supplier(protocol)
+    adapter = supplier.adapter()
+    facts = {"ceiling_micros": supplier.price_micros(), "our_ref": "our-1"}
+    lease = send(adapter.order(**supplier.wish(), **facts))
+
+    [booked] = supplier.leases
+    assert (lease.upstream_ref, lease.phone) == (supplier.ref(booked), booked.phone)
+    supplier.sms(lease.upstream_ref, "Your code is 1234")
+    [sms] = send(adapter.status(upstream_ref=lease.upstream_ref)).messages
+    assert sms.code == "1234"
+    offers = [offer for call in adapter.prices() for offer in send_all(call)]
+    assert supplier.price_micros() in [one.cost_micros for one in offers]
 
 
 def test_refusals_and_faults_come_in_the_protocols_words(make_supplier):

@@ -102,6 +102,7 @@ class Face:
     """One protocol. Handlers take a desk and what their address names, and return the whole HTTP answer."""
 
     protocol: str
+    speaks = ""  # the adapter's protocol, where this is one of its dialects
     # (method, pattern of the path, the sandbox's name of the action, handler)
     routes: tuple[tuple[str, str, str, Handler], ...] = ()
     price_step_micros = 1_000

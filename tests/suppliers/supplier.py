@@ -51,6 +51,7 @@ class Supplier:
     def __init__(self, protocol: str = "sandbox") -> None:
         self.protocol = protocol
         self.face: Face | None = None if protocol == "sandbox" else FACES[protocol]
+        self.speaks = self.face.speaks or protocol if self.face else protocol
         self.server = running()
         self.url = self.server.url if self.face is None else f"{self.server.url}/{protocol}"
         self.key = f"sandbox_test_{secrets.token_hex(12)}"
@@ -187,7 +188,7 @@ class Supplier:
     def adapter(self, **account):
         options = {} if self.face is None else dict(self.face.options)
         facts = {"options": options, **account}
-        return ADAPTERS[self.protocol](Account(base_url=self.url, secret=self.key, **facts))
+        return ADAPTERS[self.speaks](Account(base_url=self.url, secret=self.key, **facts))
 
     def provider(self, **fields) -> Provider:
         """A Provider row that leads here (shared pool unless `tenant` is given)."""
@@ -196,7 +197,7 @@ class Supplier:
             **{
                 "public_no": number,
                 "display_name": f"{self.protocol.title()} {number}",
-                "protocol": self.protocol,
+                "protocol": self.speaks,
                 "base_url": self.url,
                 "cancel_lock_seconds": 0,
                 "sync_seconds": 0,

@@ -76,10 +76,8 @@ STATES: Mapping[str, UpstreamState] = {
     "STATUS_FINISH": UpstreamState.FINISHED,
     "STATUS_CANCEL": UpstreamState.CANCELED,
     "ACCESS_CANCEL": UpstreamState.CANCELED,
-    "NO_ACTIVATION": UpstreamState.GONE,
-    "WRONG_ACTIVATION_ID": UpstreamState.GONE,
-    "INVALID_PHONE": UpstreamState.GONE,
 }
+UNKNOWN_NUMBER = frozenset({"NO_ACTIVATION", "WRONG_ACTIVATION_ID", "INVALID_PHONE"})
 DATE_AND_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d)[-:](\d\d)[-:](\d\d)(.*)")
 
 

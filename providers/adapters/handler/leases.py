@@ -10,6 +10,7 @@ from typing import Any
 from providers.adapters.handler.answers import (
     REFUSALS,
     STATES,
+    UNKNOWN_NUMBER,
     Answer,
     answer_of,
     lines_of,
@@ -92,7 +93,9 @@ def cost_of(content: Mapping[str, Any], account: Account) -> int | None:
 
 
 def read_status(account: Account, reply: Reply) -> Status:
-    """`getStatus` and `getStatusV2`; either may answer like the other. An unknown word is no news."""
+    """`getStatus` and `getStatusV2`; either may answer like the other. An unknown word is no news, and so is
+    one that says nothing of this number (an action it does not have is no reason to give a number up).
+    """
     answer = answer_of(reply)
     if answer.word == "STATUS_OK":
         return Status(UpstreamState.RECEIVED, [message(answer.rest)] if answer.rest else ())
@@ -100,7 +103,7 @@ def read_status(account: Account, reply: Reply) -> Status:
         return Status(STATES[answer.word])
     if answer.word:
         error = refusal(answer, account, reply)
-        if answer.word in REFUSALS and isinstance(error, TROUBLE):
+        if answer.word in UNKNOWN_NUMBER or (answer.word in REFUSALS and isinstance(error, TROUBLE)):
             raise error
         return NO_NEWS
     return _status_v2(answer, account)

@@ -25,11 +25,7 @@ def read_balance(account: Account, reply: Reply) -> int:
 
 def read_countries(account: Account, reply: Reply) -> Sequence[CatalogueItem]:
     """An object keyed by id, or a list."""
-    return [
-        CatalogueItem("country", shown(line.get("id")) or key, _name(line, "eng", "rus", "chn"))
-        for key, line in lines_of(_content(account, reply))
-        if isinstance(line, dict)
-    ]
+    return all_readable(_country, lines_of(_content(account, reply)))
 
 
 def read_services(account: Account, reply: Reply) -> Sequence[CatalogueItem]:
@@ -52,8 +48,9 @@ def read_operators(account: Account, reply: Reply) -> Sequence[CatalogueItem]:
     return [CatalogueItem("operator", name, name) for name in names if name]
 
 
-def _name(line: Mapping[str, Any], *members: str) -> str:
-    return next((name for member in members if (name := shown(line.get(member)))), "")
+def _country(key: str, line: Mapping[str, Any]) -> CatalogueItem:
+    names = (shown(line.get(member)) for member in ("eng", "rus", "chn"))
+    return CatalogueItem("country", shown(line.get("id")) or key, next(filter(None, names), ""))
 
 
 def _content(account: Account, reply: Reply) -> Any:
