@@ -131,14 +131,22 @@ class CodeMapAdmin(ScopedAdmin):
     ordering = ["scheme", "kind", "code"]
 
 
-class ProviderForm(forms.ModelForm):
-    """The secret is written here and never shown; leaving it empty keeps the stored one."""
-
-    new_secret = forms.CharField(
+def _secret_field(label: str, hint: str = "") -> forms.CharField:
+    return forms.CharField(
         required=False,
-        label="API key at the provider",
+        label=label,
         widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Stored encrypted and never shown. Leave empty to keep the present one.",
+        help_text=f"{hint}Stored encrypted and never shown. Leave empty to keep the present one.",
+    )
+
+
+class ProviderForm(forms.ModelForm):
+    """Secrets are written here and never shown; leaving one empty keeps the stored one."""
+
+    new_secret = _secret_field("API key at the provider")
+    new_callback_secret = _secret_field(
+        "Secret of its callbacks",
+        "For providers that sign them with another secret; without it they are only a reason to ask. ",
     )
 
     class Meta:
@@ -166,7 +174,16 @@ class ProviderForm(forms.ModelForm):
     def save(self, commit: bool = True) -> Any:
         if secret := self.cleaned_data.get("new_secret"):
             self.instance.secret = secret
+        if secret := self.cleaned_data.get("new_callback_secret"):
+            self.instance.callback_secret = secret
         return super().save(commit)
+
+
+def _state_of(provider: Provider, secret: str) -> str:
+    try:
+        return "stored" if getattr(provider, secret) else "none"
+    except SecretUnreadable:
+        return "cannot be read with the configured encryption keys: enter it again"
 
 
 @admin.register(Provider)
@@ -192,10 +209,17 @@ class ProviderAdmin(ScopedAdmin):
     search_fields = ["display_name", "=public_no"]
     ordering = ["priority", "public_no"]
     list_select_related = ["tenant", "health"]
-    readonly_fields = ["secret_state", "show_health", "callback_path", "created_at"]
+    readonly_fields = [
+        "secret_state",
+        "callback_secret_state",
+        "show_health",
+        "callback_path",
+        "created_at",
+    ]
     fieldsets = [
         (None, {"fields": ["display_name", "public_no", "protocol", "base_url", "tenant", "options"]}),
-        ("Account", {"fields": ["new_secret", "secret_state", "callback_path", "show_health"]}),
+        ("Account", {"fields": ["new_secret", "secret_state", "callback_path", "new_callback_secret",
+                               "callback_secret_state", "show_health"]}),
         ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority"]}),
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
                               "check_seconds", "sync_seconds", "created_at"]}),
@@ -216,10 +240,11 @@ class ProviderAdmin(ScopedAdmin):
 
     @display(description="stored key")
     def secret_state(self, provider: Provider) -> str:
-        try:
-            return "stored" if provider.secret else "none"
-        except SecretUnreadable:
-            return "cannot be read with the configured encryption keys: enter it again"
+        return _state_of(provider, "secret")
+
+    @display(description="stored callback secret")
+    def callback_secret_state(self, provider: Provider) -> str:
+        return _state_of(provider, "callback_secret")
 
     @display(description="callback address")
     def callback_path(self, provider: Provider) -> str:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 # --- errors ---
@@ -136,7 +137,7 @@ Reader = Callable[[Reply], T]
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One request to send, and how to read its answer. `secret_params` are masked wherever the call is
     logged.
     """
@@ -144,11 +145,11 @@ class Call(Generic[T]):
     method: str
     url: str
     params: Mapping[str, object]
-    read: Reader[T]
+    read: Callable[[Reply], T_co]
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object | None = None
     secret_params: frozenset[str] = frozenset({"api_key", "key", "token"})
-    follow: Callable[[Reply], Call[T] | None] | None = None  # the next page of a list, from this one's answer
+    follow: Callable[[Reply], Call[T_co] | None] | None = None  # a list's next page, from its answer
     timeout_seconds: float = 8.0
     max_bytes: int = 65_536
     is_read: bool = True  # a read that fails tells nothing; a write that fails may have happened
@@ -197,6 +198,7 @@ class Lease:
     expire_at: datetime | None = None
     cancelable_after: datetime | None = None
     is_retriable: bool | None = None
+    is_cancelable: bool | None = None
     operator: str = ""
 
 
@@ -278,6 +280,7 @@ class Extension:
 class Can(StrEnum):
     """What an upstream is able to do."""
 
+    CEILING = "ceiling"  # it sells nothing above the price that we name; elsewhere the lease's is looked at
     CANCEL = "cancel"
     RETRY = "retry"
     FINISH = "finish"
@@ -306,6 +309,7 @@ class Account:
 
     base_url: str
     secret: str = field(repr=False)
+    callback_secret: str = field(default="", repr=False)  # what callbacks are signed with, if it is another
     timeout_seconds: float = 8.0
     callback_url: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -363,7 +367,8 @@ class Adapter(ABC):
         """All leases that are open at the upstream."""
         raise NotImplementedError(self.protocol)
 
-    def cancel(self, *, upstream_ref: str) -> Call[None]:
+    def cancel(self, *, upstream_ref: str) -> Call[int | None]:
+        """Give it back: how many micro-USD of its cost come back (None: it does not say, so all)."""
         raise NotImplementedError(self.protocol)
 
     def ready(self, *, upstream_ref: str) -> Call[None]:

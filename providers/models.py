@@ -106,6 +106,8 @@ class Provider(models.Model):
     base_url = models.URLField(max_length=300)
     secret_encrypted = models.BinaryField(default=b"", blank=True)
     secret = EncryptedSecret()
+    callback_secret_encrypted = models.BinaryField(default=b"", blank=True)
+    callback_secret = EncryptedSecret()
     callback_token = models.CharField(max_length=40, unique=True, default=new_callback_token, editable=False)
     options = models.JSONField(
         default=dict, blank=True, help_text="Protocol-specific settings of this account."

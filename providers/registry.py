@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 
 from providers.adapters.handler import Handler
+from providers.adapters.ping import Ping
 from providers.adapters.rentverify import RentVerify
+from providers.adapters.retail import Retail
 from providers.adapters.sandbox import Sandbox
 from providers.contract import Account, Adapter, BadOptions
 from providers.models import Provider
 from providers.secrets import open_secret
 
-ADAPTERS: dict[str, type[Adapter]] = {adapter.protocol: adapter for adapter in (Handler, RentVerify, Sandbox)}
+ADAPTERS: dict[str, type[Adapter]] = {
+    adapter.protocol: adapter for adapter in (Handler, Ping, RentVerify, Retail, Sandbox)
+}
 
 
 def adapter_for(provider: Provider) -> Adapter:
@@ -19,6 +23,7 @@ def adapter_for(provider: Provider) -> Adapter:
     account = Account(
         base_url=provider.base_url.rstrip("/"),
         secret=open_secret(bytes(provider.secret_encrypted)),
+        callback_secret=open_secret(bytes(provider.callback_secret_encrypted)),
         timeout_seconds=provider.timeout_seconds,
         callback_url=callback_url(provider.callback_token),
         options=provider.options,

@@ -12,8 +12,9 @@ import orjson
 from activations.database import run
 from activations.services.checking import news
 from activations.services.checking.claims import Due, leases_by_reference
+from activations.services.checking.settling import settle
 from activations.services.receiving import announce, message_params, store
-from providers.contract import Callback
+from providers.contract import Callback, Status, UpstreamState
 from providers.models import Provider
 from webhooks.models import InboxMessage
 
@@ -27,6 +28,8 @@ def take_callback(
     """Do what a verified callback says. Everything that it may bring twice is recognised and changes
     nothing.
     """
+    if not callback.upstream_ref:
+        return  # about the account, not about a number
     kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     found = leases_by_reference(provider.pk, [callback.upstream_ref])
     if not found:
@@ -56,6 +59,8 @@ def _work(
         announce(target=row.target, word=word)
     if not status.messages and row.awaits_first and status.state in news.ENDED:
         _ask_soon(row, now=now)  # in doubt ask the provider (W4)
+    elif status.state is UpstreamState.REFUNDED and not row.awaits_first:
+        settle(row, Status(status.state), now=now)  # nobody asks about a number that is billed (K10)
 
 
 def _ask_soon(row: Due, *, now: datetime) -> None:

@@ -17,6 +17,7 @@ from activations.hints import tell_browser
 from activations.models import Activation
 from activations.queries import ActivationRow, find_row
 from activations.services.judging import judge
+from activations.services.kept_fees import note_kept_fee
 from portal import errors
 from portal.encryption import SecretUnreadable
 from portal.sqlstates import sql_refusals
@@ -28,6 +29,7 @@ from providers.contract import (
     OutcomeUnknown,
     ProviderError,
     Refused,
+    T,
     TooEarly,
     UnknownToUpstream,
     WrongState,
@@ -55,7 +57,7 @@ def cancel(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Activat
     if Can.CANCEL not in adapter.can:
         raise errors.NotCancellable()
     try:
-        _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
+        refunded = _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
     except TooEarly as error:
         raise _too_early(row, error, now=now) from error
     except (WrongState, UnknownToUpstream) as error:
@@ -65,7 +67,9 @@ def cancel(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Activat
         return _cancelling(row, now=now)
     except ProviderError as error:
         raise errors.UpstreamUnavailable() from error
-    return confirm_cancel(row, now=now)
+    closed = confirm_cancel(row, now=now)
+    note_kept_fee(row.id, refunded_micros=refunded, now=now)
+    return closed
 
 
 def confirm_cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
@@ -213,9 +217,9 @@ def lease_of(row: ActivationRow) -> tuple[Provider, Adapter, str]:
     return lease.provider, adapter_for(lease.provider), lease.upstream_ref
 
 
-def _ask(provider: Provider, call: Call[None], *, now: datetime) -> None:
+def _ask(provider: Provider, question: Call[T], *, now: datetime) -> T:
     try:
-        send(call)
+        return send(question)
     except ProviderError as error:
         health.note_failure(provider.pk, error, now)
         raise

@@ -52,12 +52,13 @@ def terms_of(lease: Lease, *, account: Defaults, adapter: Adapter, now: datetime
         expire_at = now + life
     cancelable_after = lease.cancelable_after or now + timedelta(seconds=account.cancel_lock_seconds)
     can_retry = Can.RETRY in adapter.can
+    can_cancel = Can.CANCEL in adapter.can and lease.is_cancelable is not False
     check_at = now + timedelta(seconds=account.check_seconds)
     lists = Can.MESSAGES_IN_LIST in adapter.can
     return Terms(
         formatted=format_phone(clean_phone(lease.phone)),
         expire_at=expire_at,
-        cancelable_after=cancelable_after if Can.CANCEL in adapter.can else None,
+        cancelable_after=cancelable_after if can_cancel else None,
         is_retriable=can_retry and lease.is_retriable is not False,
         check_at=expire_at if lists else check_at,  # the provider's list is asked for all of them meanwhile
         list_at=check_at if lists else None,

@@ -141,6 +141,12 @@ def ceiling_in(unit_micros: Decimal, micros: int, *, places: int = 4) -> str:
     return f"{whole}.{rest.rstrip('0'):0<2}"
 
 
+def share_of(value: object) -> float | None:
+    """A share from 0 to 1; None for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= 1 else None  # type: ignore[arg-type, operator]
+
+
 def dollars(micros: int) -> str:
     """Micro-USD as plain decimal dollars, all decimals that there are."""
     return f"{Decimal(micros) / DOLLAR_MICROS:f}"

@@ -67,8 +67,8 @@ class Sandbox(Adapter):
     protocol, label = "sandbox", "Sandbox (numbers that nobody owns)"
     can = frozenset(
         {
-            Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST, Can.CALLBACK,
-            Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.OWN_REFERENCE, Can.REPORT,
+            Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
+            Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.OWN_REFERENCE, Can.REPORT,
         }
     )  # fmt: skip
 

@@ -52,6 +52,7 @@ class Settings:
     callbacks: bool = True
     callback_url: str = ""  # where to, when an order names no address
     price_step_micros: int = 1  # prices are rounded up to multiples of it
+    cancel_fee_micros: int = 0  # what a cancel keeps
 
 
 class Account:
@@ -171,8 +172,9 @@ class Books:
         lease.state = state
         lease.status_reply = b""
         if state in ("canceled", "expired", "refunded") and not lease.refunded:
-            lease.refunded = lease.charged
-            account.balance += lease.charged
+            fee = min(account.settings.cancel_fee_micros, lease.charged) if state == "canceled" else 0
+            lease.refunded = lease.charged - fee
+            account.balance += lease.refunded
         if state in OPEN_STATES:
             account.open[lease.id] = lease
         else:

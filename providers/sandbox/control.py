@@ -69,13 +69,16 @@ class Control:
         return {}
 
     def settings(self, account: Account, order: Order) -> Order:
-        """{delay_ms?, cancel_lock_seconds?, life_seconds?, callbacks?, callback_url?, balance_micros?}"""
+        """{delay_ms?, cancel_lock_seconds?, life_seconds?, callbacks?, callback_url?, balance_micros?,
+        cancel_fee_micros?}
+        """
         settings = account.settings
         if "delay_ms" in order:
             settings.delay_seconds = float(order["delay_ms"]) / 1_000
         settings.cancel_lock_seconds = float(order.get("cancel_lock_seconds", settings.cancel_lock_seconds))
         settings.life_seconds = float(order.get("life_seconds", settings.life_seconds))
         settings.callbacks = bool(order.get("callbacks", settings.callbacks))
+        settings.cancel_fee_micros = int(order.get("cancel_fee_micros", settings.cancel_fee_micros))
         settings.callback_url = str(order.get("callback_url", settings.callback_url))
         if "balance_micros" in order:
             self.books.set_balance(account, int(order["balance_micros"]))

@@ -36,7 +36,9 @@ class Shop:
         ServiceFactory(id=SERVICE)
         CountryFactory(id=COUNTRY)
         self.provider = provider.provider()
-        self.offer = self.sell(self.provider, **offer)
+        self.offer = (
+            provider.offer(self.provider, **offer) if provider.face else self.sell(self.provider, **offer)
+        )
 
     def sell(self, provider, tier=0, **fields):
         """An offer row of one of the sandbox's tiers, the cheapest first."""

@@ -18,6 +18,7 @@ from providers.adapters.reading import (
     json_of,
     micros_of,
     micros_or_none,
+    share_of,
     unit_of,
     unix_time,
     words_in,
@@ -77,6 +78,11 @@ def test_dollars_for_the_wire_keep_every_decimal():
         "12",
         "1.234567",
     ]
+
+
+def test_a_share_is_from_0_to_1():
+    assert [share_of(one) for one in (0, 0.3, 1)] == [0.0, 0.3, 1.0]
+    assert [share_of(one) for one in (1.1, -0.1, 95, True, "0.5", None, float("nan"))] == [None] * 7
 
 
 def test_times_are_aware_and_sensible_or_none():

@@ -108,6 +108,8 @@ class Face:
     price_step_micros = 1_000
     cannot_say: frozenset[str] = frozenset()  # words of the sandbox that the protocol has none for
     options: Mapping[str, Any] = {}  # of the provider's row
+    tells_refunds = False  # True: the answer to a cancel says how much comes back
+    shows_text = True  # False: a message is its code and nothing else
 
     def key(self, request: Request) -> str:
         """The API key of a request."""
@@ -141,6 +143,10 @@ class Face:
         return {"service": service, "country": country, "operator": "any", "offer_ref": ""}
 
     # --- callbacks, where the protocol has them ---
+
+    def callback_secret(self, account: Account) -> str:
+        """What callbacks are signed with, where it is not the key."""
+        return ""
 
     def callback_body(self, desk: Desk, lease: Lease) -> bytes:
         raise NotImplementedError(self.protocol)

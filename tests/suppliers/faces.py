@@ -2,10 +2,12 @@
 
 from tests.suppliers.face import Face
 from tests.suppliers.handler import Handler
+from tests.suppliers.ping import Ping
 from tests.suppliers.rentverify import RentVerify
 from tests.suppliers.retail import Retail
 
 FACES: dict[str, Face] = {
     face.protocol: face
-    for face in (Retail(), Handler("bower"), Handler("classic"), Handler("hero"), RentVerify())
+    for face in (Retail(), Handler("bower"), Handler("classic"), Handler("hero"), RentVerify(), Ping())
 }
+PROTOCOLS = ("sandbox", *FACES)

@@ -39,25 +39,6 @@ class Retail(Face):
     price_step_micros = CENT
     options = {"customer_id": CUSTOMER}
 
-    @property
-    def routes(self):
-        mine = r"/api/v1/retail/a/customer/(?P<customer>[a-zA-Z0-9]{1,80})"
-        one = mine + r"/activation/(?P<ref>[0-9a-f]{24})"
-        return (
-            ("POST", f"{mine}/activation", "order", order),
-            ("GET", f"{mine}/activations", "list", activations),
-            ("GET", one, "status", activation),
-            ("PUT", f"{one}/cancel", "cancel", act),
-            ("PUT", f"{one}/retry", "retry", retry),
-            ("PUT", f"{one}/finalize", "finish", act),
-            ("POST", f"{one}/report", "report", report),
-            ("GET", f"{mine}/balance", "balance", balance),
-            ("GET", "/api/v1/user/balance", "balance", balance),
-            ("GET", "/api/v1/countries", "catalogue", countries),
-            ("GET", "/api/v1/retail/services", "catalogue", services),
-            ("GET", "/api/v1/retail/m/prices/countries", "prices", prices),
-        )
-
     def refuse(self, refusal: Refusal) -> bytes:
         status, name = ERRORS.get(refusal.word, (refusal.status, refusal.word))
         body: dict[str, Any] = {"errorName": name, "errorMessage": refusal.word.replace("_", " ")}
@@ -81,6 +62,9 @@ class Retail(Face):
     def number(self, ref: str) -> int | None:
         return int(ref, 16) if re.fullmatch(r"[0-9a-f]{24}", ref) else None
 
+    def callback_secret(self, account: Account) -> str:
+        return f"whsec_{account.key.decode()[-24:]}"
+
     def callback_body(self, desk: Desk, lease: Lease) -> bytes:
         return orjson.dumps(
             {
@@ -98,13 +82,8 @@ class Retail(Face):
         return {
             "x-webhook-id": "wh_000000000001",
             "x-timestamp": str(timestamp),
-            "x-signature": hmac.digest(webhook_secret(account.key).encode(), signed, "sha256").hex(),
+            "x-signature": hmac.digest(self.callback_secret(account).encode(), signed, "sha256").hex(),
         }
-
-
-def webhook_secret(key: bytes) -> str:
-    """The secret of the account's webhook endpoint."""
-    return f"whsec_{key.decode()[-24:]}"
 
 
 # --- orders ---
@@ -292,3 +271,21 @@ def price(service: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
         "quality": {"avg": round(quality, 3)},
         "count": count,
     }
+
+
+MINE = r"/api/v1/retail/a/customer/(?P<customer>[a-zA-Z0-9]{1,80})"
+ONE = MINE + r"/activation/(?P<ref>[0-9a-f]{24})"
+Retail.routes = (
+    ("POST", f"{MINE}/activation", "order", order),
+    ("GET", f"{MINE}/activations", "list", activations),
+    ("GET", ONE, "status", activation),
+    ("PUT", f"{ONE}/cancel", "cancel", act),
+    ("PUT", f"{ONE}/retry", "retry", retry),
+    ("PUT", f"{ONE}/finalize", "finish", act),
+    ("POST", f"{ONE}/report", "report", report),
+    ("GET", f"{MINE}/balance", "balance", balance),
+    ("GET", "/api/v1/user/balance", "balance", balance),
+    ("GET", "/api/v1/countries", "catalogue", countries),
+    ("GET", "/api/v1/retail/services", "catalogue", services),
+    ("GET", "/api/v1/retail/m/prices/countries", "prices", prices),
+)

@@ -185,9 +185,23 @@ class Supplier:
         lines = [dict(zip(PRICE_COLUMNS, row, strict=True)) for row in rows]
         return [line for line in lines if all(line[name] == value for name, value in wanted.items())]
 
+    @property
+    def tells_refunds(self) -> bool:
+        """Whether the answer to a cancel says how much comes back."""
+        return self.face is not None and self.face.tells_refunds
+
+    @property
+    def shows_text(self) -> bool:
+        """Whether a message comes with its text; elsewhere it is its code."""
+        return self.face is None or self.face.shows_text
+
+    @property
+    def callback_secret(self) -> str:
+        return "" if self.face is None else self.face.callback_secret(self.account)
+
     def adapter(self, **account):
         options = {} if self.face is None else dict(self.face.options)
-        facts = {"options": options, **account}
+        facts = {"options": options, "callback_secret": self.callback_secret, **account}
         return ADAPTERS[self.speaks](Account(base_url=self.url, secret=self.key, **facts))
 
     def provider(self, **fields) -> Provider:
@@ -205,7 +219,7 @@ class Supplier:
                 **fields,
             }
         )
-        provider.secret = self.key
+        provider.secret, provider.callback_secret = self.key, self.callback_secret
         provider.save()
         return provider
 

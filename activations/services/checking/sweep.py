@@ -22,6 +22,7 @@ from activations.services.checking.claims import (
     put_back,
 )
 from activations.services.checking.settling import failed, judge_ended, settle
+from activations.services.kept_fees import note_kept_fee
 from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import (
@@ -132,7 +133,8 @@ def _cancel_again(resend: list[tuple[Due, Adapter]], *, now: datetime) -> None:
         for row, adapter in resend
         if Can.CANCEL in adapter.can
     ]
-    for row, _, error in send_many(calls):
+    for row, refunded, error in send_many(calls):
         if error is None:
             news.close_due(row, to="canceled", upstream_state=UpstreamState.CANCELED.value, now=now)
+            note_kept_fee(row.id, refunded_micros=refunded, now=now)
             judge_ended([row], now=now)

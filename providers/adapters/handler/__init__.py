@@ -75,8 +75,8 @@ CHOICES = {
 class Handler(Adapter):
     protocol, label = "handler", "handler_api (SMS-Activate family)"
     can = RENTING | {
-        Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST, Can.CALLBACK,
-        Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
+        Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
+        Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
     }  # fmt: skip
 
     def __init__(self, account: Account) -> None:

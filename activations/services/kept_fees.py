@@ -1,0 +1,30 @@
+"""What a provider keeps of a cancelled number's price (U16)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from activations.database import call
+from activations.models import Activation
+
+
+def note_kept_fee(activation_id: UUID, *, refunded_micros: int | None, now: datetime) -> None:
+    """The customer gets the whole hold back; what did not come back to us is the tenant's cost, listed as
+    money at risk. None: the provider does not say, so everything came back but the fee that is set on its
+    account, which the cancel itself noted.
+    """
+    if refunded_micros is None:
+        return
+    number = Activation.objects.get(pk=activation_id)
+    if number.activation_status == "canceled" and number.cost_micros > refunded_micros:
+        call(
+            "activation_at_risk",
+            id=number.pk,
+            tenant=number.tenant_id,
+            provider=number.provider_id,
+            kind="kept_fee",
+            micros=number.cost_micros - refunded_micros,
+            note="the provider gave back less than was paid",
+            now=now,
+        )

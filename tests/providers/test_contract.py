@@ -1,0 +1,497 @@
+"""What every adapter must pass, against a provider that speaks its protocol (tests/suppliers).
+
+It runs over the whole registry: an adapter without a supplier fails here.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from providers.contract import (
+    Adapter,
+    BadCredentials,
+    Banned,
+    Call,
+    Can,
+    Lease,
+    ListedLease,
+    OutcomeUnknown,
+    OutOfFunds,
+    OutOfStock,
+    PriceTooLow,
+    ProviderError,
+    Refused,
+    Reply,
+    Throttled,
+    UpstreamState,
+)
+from providers.http import send, send_all
+from providers.registry import ADAPTERS
+from tests.suppliers.faces import FACES, PROTOCOLS
+
+NONSENSE = [
+    Reply(200, ""),
+    Reply(200, "<!doctype html><html><body>Checking your browser</body></html>"),
+    Reply(403, "<!doctype html><html><body>Checking your browser</body></html>"),
+    Reply(404, "<html><h1>nginx</h1></html>"),
+    Reply(200, '{"id": "1', {}),
+    Reply(200, "Internal error: try later"),
+    Reply(200, "SOME_NEW_WORD:1:2"),
+    Reply(200, '{"error":"some_new_word","status":"some_new_word"}'),
+    Reply(200, "[]"),
+    Reply(200, "null"),
+    Reply(200, "true"),
+    Reply(200, "0"),
+    Reply(200, '""'),
+    Reply(418, '{"message":"I am a teapot"}'),
+    Reply(500, "{}"),
+    Reply(502, "Bad Gateway"),
+    Reply(503, '{"errorName":"ServiceUnavailableException","result":"failed","code":"PROVIDER_ERROR"}'),
+    Reply(200, "\x00\ufffd"),
+]
+WRITES = {
+    "order", "cancel", "retry", "finish", "ready", "report", "rent", "extend_rental", "cancel_rental",
+    "finish_rental",
+}  # fmt: skip
+# An empty list is an answer; so is nothing about a lease that has no news.
+MAY_BE_EMPTY = {"list_active", "list_rentals", "prices", "catalogue"}
+IS_NEWS_ONLY = {"status", "rental_status"}
+# Reader slips (KeyError and the like) count as OutcomeUnknown: providers.http makes them one.
+SLIPS = (OutcomeUnknown, ValueError, KeyError, TypeError, IndexError, AttributeError)
+
+
+@pytest.fixture(params=PROTOCOLS)
+def supplier(request, make_supplier):
+    return make_supplier(request.param)
+
+
+@pytest.fixture
+def adapter(supplier):
+    return supplier.adapter()
+
+
+def skip_unless(adapter, *wanted):
+    for can in wanted:
+        if can not in adapter.can:
+            pytest.skip(f"{adapter.protocol} cannot {can}")
+
+
+def order(supplier, **facts) -> Lease:
+    wish = {"ceiling_micros": supplier.price_micros(), "our_ref": "our-1", **supplier.wish(), **facts}
+    return send(supplier.adapter().order(**wish))
+
+
+def status(supplier, lease):
+    return send(supplier.adapter().status(upstream_ref=lease.upstream_ref))
+
+
+def listed(supplier, lease: Lease) -> Sequence[ListedLease]:
+    adapter = supplier.adapter()
+    if Can.LIST_ACTIVE not in adapter.can:
+        return []
+    return [one for one in send_all(adapter.list_active()) if one.upstream_ref == lease.upstream_ref]
+
+
+def calls(supplier) -> dict[str, Call]:
+    """One call of everything that the adapter says it can, about a lease that could be."""
+    adapter = supplier.adapter()
+    wish = {"our_ref": "o", "ceiling_micros": 1_000_000, **supplier.wish()}
+    ref = {"upstream_ref": order(supplier).upstream_ref}
+    made = {"order": adapter.order(**wish), "status": adapter.status(**ref)}
+    for can in (Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY):
+        if can in adapter.can:
+            made[can] = getattr(adapter, can)(**ref)
+    if Can.REPORT in adapter.can:
+        made["report"] = adapter.report(reason_id=7, message="Nothing came.", **ref)
+    for can in (Can.LIST_ACTIVE, Can.LIST_RENTALS, Can.BALANCE):
+        if can in adapter.can:
+            made[can] = getattr(adapter, can)()
+    for can in (Can.PRICES, Can.CATALOGUE):
+        if can in adapter.can:
+            made |= {f"{can} {n}": call for n, call in enumerate(getattr(adapter, can)())}
+    return made | rental_calls(adapter, wish, ref)
+
+
+def rental_calls(adapter: Adapter, wish, ref) -> dict[str, Call]:
+    made = {}
+    if Can.RENTAL in adapter.can:
+        made |= {"rent": adapter.rent(hours=24, **wish), "rental_status": adapter.rental_status(**ref)}
+    if Can.EXTEND_RENTAL in adapter.can:
+        made["extend_rental"] = adapter.extend_rental(hours=24, ceiling_micros=1_000_000, our_ref="o", **ref)
+    for can in (Can.CANCEL_RENTAL, Can.FINISH_RENTAL):
+        if can in adapter.can:
+            made[can] = getattr(adapter, can)(**ref)
+    return made
+
+
+def test_every_adapter_has_a_supplier_to_prove_itself_against():
+    assert set(ADAPTERS) == {"sandbox", *(face.speaks or face.protocol for face in FACES.values())}
+
+
+# --- what it says and sends ---
+
+
+def test_it_says_what_it_is(adapter):
+    assert adapter.protocol == adapter.protocol.lower()
+    assert adapter.label
+    assert isinstance(adapter.can, frozenset)
+    assert adapter.can <= set(Can)
+
+
+def test_an_account_can_lack_what_the_protocol_has(supplier, adapter):
+    for can in adapter.can:
+        lacking = supplier.adapter(options={**adapter.account.options, "without": [can.value]})
+        assert lacking.can == adapter.can - {can}
+
+
+def test_calls_are_bounded_and_writes_are_marked(supplier, adapter):
+    for name, call in calls(supplier).items():
+        assert call.timeout_seconds <= adapter.account.timeout_seconds, name
+        assert call.max_bytes <= 64 * 1024 * 1024, name
+        assert call.is_read == (name not in WRITES), name
+
+
+def test_s2_the_secret_is_in_a_header_or_a_masked_parameter(supplier, adapter):
+    for name, call in calls(supplier).items():
+        shown = {key: value for key, value in call.params.items() if key not in call.secret_params}
+        assert supplier.key not in call.url, name
+        assert supplier.key not in str(shown), name
+    shown = repr(supplier.adapter(callback_secret="canary").account)
+    assert supplier.key not in shown
+    assert "canary" not in shown
+
+
+@pytest.mark.parametrize("reply", NONSENSE, ids=lambda reply: f"{reply.status} {reply.text[:20]!r}")
+def test_u5_what_it_does_not_understand_is_outcome_unknown_or_no_news(supplier, reply):
+    for name, call in calls(supplier).items():
+        try:
+            answer = call.read(reply)
+        except SLIPS:
+            continue
+        kind = name.split()[0]
+        if kind in IS_NEWS_ONLY:
+            assert (answer.state, list(answer.messages)) == (UpstreamState.UNKNOWN, []), name
+        elif reply.status == 404 and call.follow:
+            assert call.follow(reply) is not None, f"{name} took a page for an empty list"
+        else:
+            assert kind in MAY_BE_EMPTY, f"{name} believed {reply}"
+            assert (reply.text, list(answer)) == ("[]", []), name
+
+
+@pytest.mark.parametrize("fault", ["html", "cut", "garbage", "redirect", "huge", "lost"])
+def test_u5_an_order_that_was_answered_with_something_else_is_not_guessed(supplier, fault):
+    supplier.fault("order", fault, after=True)
+
+    with pytest.raises(OutcomeUnknown):
+        order(supplier)
+    assert len(supplier.leases) == 1
+
+
+@pytest.mark.parametrize("status", [403, 500, 502, 503])
+def test_u5_somebody_elses_page_is_no_answer_whatever_its_status(supplier, status):
+    supplier.fault("order", "html", status=status)
+
+    with pytest.raises(OutcomeUnknown):
+        order(supplier)
+
+
+def test_u5_a_new_word_with_a_new_status_is_no_answer(supplier):
+    supplier.fault("order", "refuse", word="SOME_NEW_WORD", status=418)
+
+    with pytest.raises(OutcomeUnknown):
+        order(supplier)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html; charset=utf-8", "application/octet-stream"])
+def test_an_answer_under_a_wrong_content_type_is_read_all_the_same(supplier, kind):
+    supplier.fault("order", "mistyped", type=kind)
+
+    assert order(supplier).upstream_ref == supplier.ref(supplier.leases[0])
+
+
+# --- orders ---
+
+
+def test_an_order_gives_a_lease_that_status_and_list_know(supplier, adapter):
+    lease = order(supplier)
+    assert lease.upstream_ref == supplier.ref(supplier.leases[0])
+    assert lease.phone == supplier.leases[0].phone
+    assert lease.cost_micros in (None, supplier.leases[0].cost)
+    assert lease.expire_at is None or lease.expire_at > datetime.now(UTC)
+
+    now = status(supplier, lease)
+    assert (now.state, list(now.messages)) == (UpstreamState.WAITING, [])
+    for one in listed(supplier, lease):
+        assert one.phone == lease.phone
+        assert one.our_ref == ("our-1" if Can.OWN_REFERENCE in adapter.can else "")
+        if Can.MESSAGES_IN_LIST in adapter.can:
+            assert one.state is UpstreamState.WAITING
+    assert len(listed(supplier, lease)) == (Can.LIST_ACTIVE in adapter.can)
+
+
+def test_u1_a_list_says_enough_to_find_a_lost_order(supplier, adapter):
+    skip_unless(adapter, Can.LIST_ACTIVE)
+    supplier.fault("order", "lost", after=True)
+    with pytest.raises(OutcomeUnknown):
+        order(supplier)
+
+    [one] = send_all(adapter.list_active())
+    if Can.OWN_REFERENCE in adapter.can:
+        assert one.our_ref == "our-1"
+    else:
+        wish = supplier.wish()
+        assert (one.service, one.country) == (wish["service"], wish["country"])
+        assert one.cost_micros in (None, supplier.price_micros())
+        assert abs(one.created_at - datetime.now(UTC)) < timedelta(minutes=10)
+
+
+def test_each_order_is_a_lease_of_its_own(supplier):
+    refs = {order(supplier).upstream_ref for _ in range(3)}
+    assert (len(refs), len(supplier.leases)) == (3, 3)
+
+
+def test_a_ceiling_below_the_price_buys_nothing(supplier, adapter):
+    skip_unless(adapter, Can.CEILING)
+    with pytest.raises(Refused):
+        order(supplier, ceiling_micros=1_000)
+    assert supplier.leases == []
+
+
+def test_u8_a_price_refusal_names_the_nearest_price_where_it_can(supplier, adapter):
+    skip_unless(adapter, Can.CEILING)
+    supplier.fault("order", "price_too_low", suggested=2_000_000)
+
+    with pytest.raises(Refused) as refusal:
+        order(supplier)
+    if isinstance(refusal.value, PriceTooLow):
+        assert refusal.value.suggested_micros in (None, 2_000_000)
+
+
+def test_u7_a_price_above_the_ceiling_is_told_or_left_open(supplier):
+    supplier.fault("order", "wrong_price", price_micros=supplier.price_micros() * 3)
+
+    assert order(supplier).cost_micros in (None, supplier.price_micros() * 3)
+
+
+@pytest.mark.parametrize(
+    "kind", [OutOfStock, OutOfFunds, BadCredentials, Banned, Throttled], ids=lambda kind: kind.code
+)
+def test_u6_refusals_keep_their_kind(supplier, kind):
+    if not supplier.refuse(kind):
+        pytest.skip("the protocol has no word for it")
+    with pytest.raises(kind):
+        order(supplier)
+    assert supplier.leases == []
+
+
+def test_prefixes_that_are_not_wanted_are_told_where_it_can(supplier, adapter):
+    skip_unless(adapter, Can.PREFIXES)
+    wish = {"ceiling_micros": 1_000_000, "our_ref": "o", **supplier.wish()}
+    call = adapter.order(exclude_prefixes=["1212", "1646"], **wish)
+
+    assert "1212" in str((call.params, call.json))
+    assert "1646" in str((call.params, call.json))
+
+
+# --- messages ---
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Ваш код: 12345 😀\nDon't share it: it's yours", "12345"),
+        ("STATUS_OK:9876:and:so:on", "9876"),
+        ('<b>"Your" code\\is</b> {55555}', "55555"),
+    ],
+)
+def test_a_message_arrives_once_with_all_that_the_protocol_tells(supplier, adapter, text, code):
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, text)
+
+    for _ in range(2):
+        now = status(supplier, lease)
+        [sms] = now.messages
+        assert now.state is UpstreamState.RECEIVED
+        if supplier.shows_text:
+            assert sms.text == text
+        assert sms.code in ("", code) if supplier.shows_text else sms.code == code
+    for one in listed(supplier, lease):
+        assert [each.upstream_ref for each in one.messages] in ([], [sms.upstream_ref])
+
+
+def test_u14_a_message_without_a_code_is_kept_and_none_is_made_up(supplier):
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "Welcome to the club!")
+
+    messages = status(supplier, lease).messages
+    assert [sms.code for sms in messages] in ([], [""])
+    if supplier.shows_text:
+        assert [sms.text for sms in messages] == ["Welcome to the club!"]
+
+
+def test_retry_waits_for_one_more_message_and_keeps_the_first(supplier, adapter):
+    skip_unless(adapter, Can.RETRY)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "first 1111")
+    first = status(supplier, lease).messages
+    send(adapter.retry(upstream_ref=lease.upstream_ref))
+    waiting = status(supplier, lease)
+    assert waiting.state is UpstreamState.RETRYING
+    assert {sms.upstream_ref for sms in waiting.messages} <= {sms.upstream_ref for sms in first}
+
+    supplier.sms(lease.upstream_ref, "second 2222")
+    now = status(supplier, lease)
+    last = now.messages[-1]
+    assert now.state is UpstreamState.RECEIVED
+    assert (last.code or last.text) in ("2222", "second 2222")
+    assert last.upstream_ref not in {sms.upstream_ref for sms in first} or last.upstream_ref == ""
+    assert len({(sms.upstream_ref, sms.text, sms.code) for sms in now.messages}) == len(now.messages)
+
+
+# --- the end ---
+
+
+def test_cancel_gives_the_money_back_and_closes(supplier, adapter):
+    skip_unless(adapter, Can.CANCEL)
+    lease = order(supplier)
+    refunded = send(adapter.cancel(upstream_ref=lease.upstream_ref))
+
+    assert refunded in (None, supplier.leases[0].cost)
+    assert supplier.paid_micros == 0
+    assert status(supplier, lease).state is UpstreamState.CANCELED
+    assert listed(supplier, lease) == []
+
+
+def test_cancel_after_a_message_is_refused(supplier, adapter):
+    skip_unless(adapter, Can.CANCEL)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "code 1234")
+    with pytest.raises(Refused):
+        send(adapter.cancel(upstream_ref=lease.upstream_ref))
+    assert supplier.paid_micros == supplier.leases[0].cost
+
+
+def test_u9_cancel_that_is_too_early_is_refused(supplier, adapter):
+    skip_unless(adapter, Can.CANCEL)
+    supplier.settings(cancel_lock_seconds=600)
+    lease = order(supplier)
+
+    with pytest.raises(Refused):
+        send(adapter.cancel(upstream_ref=lease.upstream_ref))
+    assert supplier.paid_micros == supplier.leases[0].cost
+    assert status(supplier, lease).state is UpstreamState.WAITING
+
+
+def test_finish_ends_it(supplier, adapter):
+    skip_unless(adapter, Can.FINISH)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "code 1234")
+    send(adapter.finish(upstream_ref=lease.upstream_ref))
+
+    assert supplier.leases[0].state == "finished"
+    assert listed(supplier, lease) == []
+
+
+def test_a_number_that_ran_out_is_told_and_costs_nothing(supplier):
+    lease = order(supplier)
+    supplier.state(lease.upstream_ref, "expired")
+
+    assert status(supplier, lease).state in (UpstreamState.EXPIRED, UpstreamState.CANCELED)
+    assert supplier.paid_micros == 0
+
+
+def test_a_complaint_may_be_repeated(supplier, adapter):
+    skip_unless(adapter, Can.REPORT)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "code 1234")
+    for _ in range(2):
+        send(adapter.report(upstream_ref=lease.upstream_ref, reason_id=3, message="Not accepted."))
+    assert supplier.leases[0].reported == 3
+
+
+def test_a_lease_of_nobody_is_unknown_there(supplier, make_supplier, adapter):
+    lease = order(make_supplier(supplier.protocol))
+
+    with pytest.raises(Refused):
+        send(adapter.status(upstream_ref=lease.upstream_ref))
+
+
+# --- catalogue and money ---
+
+
+def test_prices_and_catalogue_name_what_can_be_ordered(supplier, adapter):
+    wish = supplier.wish()
+    items = []
+    if Can.CATALOGUE in adapter.can:
+        items = [item for call in adapter.catalogue() for item in send_all(call)]
+        codes = {(item.kind, item.code) for item in items}
+        assert {("service", wish["service"]), ("country", wish["country"])} <= codes
+    if Can.PRICES in adapter.can:
+        offers = [offer for call in adapter.prices(items) for offer in send_all(call)]
+        mine = [one for one in offers if (one.service, one.country) == (wish["service"], wish["country"])]
+        assert supplier.price_micros() in [one.cost_micros for one in mine if one.kind == "activation"]
+        assert all(type(one.cost_micros) is int and one.cost_micros > 0 for one in offers)
+        assert all(one.quality is None or 0 <= one.quality <= 1 for one in offers)
+        keys = [
+            (one.kind, one.service, one.country, one.operator, one.upstream_ref, one.duration_hours)
+            for one in offers
+        ]
+        assert len(set(keys)) == len(keys)
+
+
+def test_the_balance_falls_by_what_is_bought(supplier, adapter):
+    skip_unless(adapter, Can.BALANCE)
+    before = send(adapter.balance())
+    order(supplier)
+
+    after = send(adapter.balance())
+    assert type(before) is int
+    assert abs(before - after - supplier.price_micros()) < 10_000  # shown in whole cents by some
+
+
+# --- callbacks ---
+
+
+def test_a_callback_tells_which_number_has_a_message(supplier, adapter):
+    skip_unless(adapter, Can.CALLBACK)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "code 1234")
+    body, headers = supplier.callback(lease.upstream_ref)
+
+    told = adapter.read_callback(body=body, headers=headers, now=datetime.now(UTC))
+    assert told.upstream_ref == lease.upstream_ref
+    if told.status:
+        [sms] = told.status.messages
+        assert sms.upstream_ref == status(supplier, lease).messages[0].upstream_ref
+
+
+def test_w3_a_callback_that_proves_itself_is_believed_only_whole_and_in_time(supplier, adapter):
+    skip_unless(adapter, Can.CALLBACK)
+    lease = order(supplier)
+    supplier.sms(lease.upstream_ref, "code 1234")
+    body, headers = supplier.callback(lease.upstream_ref)
+    now = datetime.now(UTC)
+    if not adapter.read_callback(body=body, headers=headers, now=now).is_proof:
+        pytest.skip("its callbacks prove nothing")
+
+    bad = [(body + b" ", headers, now), (body, headers, now + timedelta(seconds=320))]
+    bad += [(body, headers, now - timedelta(seconds=320))]
+    for name in headers:
+        bad.append((body, {**headers, name: headers[name][:-1] + "0~"[headers[name].endswith("0")]}, now))
+        bad.append((body, {key: value for key, value in headers.items() if key != name}, now))
+    for body, headers, at in bad:
+        with pytest.raises(Refused):
+            adapter.read_callback(body=body, headers=headers, now=at)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"\xff", b'{"data":5}', b"a=1&b=2"])
+def test_u5_a_callback_that_is_none_has_no_effect(supplier, adapter, body):
+    skip_unless(adapter, Can.CALLBACK)
+    try:
+        told = supplier.adapter(callback_secret="").read_callback(
+            body=body, headers={}, now=datetime.now(UTC)
+        )
+    except (ProviderError, *SLIPS):
+        return
+    assert not told.upstream_ref
