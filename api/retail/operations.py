@@ -79,7 +79,7 @@ CUSTOMERS = [
         "add_transaction", "Customers", "Add to or deduct from a customer's balance",
         management.NewTransaction, **SUCCESS,
         text="`transaction_id` makes it safe to repeat: the second booking under one id is refused. "
-             "A balance may go below zero; ordering then waits until it covers the price again.",
+             "The amount is not 0. A balance may go below zero; orders then wait until it covers the price.",
         body=body_of(management.NEW_TRANSACTION),
         sends={
             "a payment": {"transaction_id": PAYMENT, "amount": 1900, "gateway": "stripe"},
