@@ -8,7 +8,7 @@ export PORT
 CHECKED := READ_ENV_FILES=0 LOCAL=1 SECRET_KEY=none DATABASE_URL=postgres://none/none REDIS_URL=redis://none \
 	FIELD_ENCRYPTION_KEYS=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 STRICT := $(wildcard billing api providers accounts/services* accounts/queries* webhooks/services* \
-	webhooks/queries* activations/services* activations/queries* portal)
+	webhooks/queries* activations/services* activations/queries* activations/rental_queries* portal)
 
 .PHONY: run test lint bench bank lock clean browser help
 .DELETE_ON_ERROR:

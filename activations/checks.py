@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activations.rental_checks import RENTAL_CHECKS
 from billing.checks import LedgerCheck, of_another_tenant
 
 # What an order takes from each wallet. A tenant pays nothing here for its own account at a provider.
@@ -79,8 +80,11 @@ CHECKS = [
                      order_id FROM billing_transaction WHERE order_id IS NOT NULL) m
         WHERE NOT EXISTS (SELECT 1 FROM activations_activation a
                           WHERE a.id = m.order_id AND a.tenant_id = m.tenant_id)
+            AND NOT EXISTS (SELECT 1 FROM activations_rentalterm t
+                            WHERE t.id = m.order_id AND t.tenant_id = m.tenant_id)
         """,
     ),
+    *RENTAL_CHECKS,
     of_another_tenant("activations_activation", "customer_id", "accounts_customer"),
     of_another_tenant("activations_activation", "provider_id", "providers_provider"),
     of_another_tenant("activations_message", "activation_id", "activations_activation"),
@@ -91,6 +95,8 @@ CHECKS = [
     of_another_tenant("activations_requestkey", "activation_id", "activations_activation"),
     of_another_tenant("activations_requestkey", "customer_id", "accounts_customer"),
     of_another_tenant("activations_pricetoken", "customer_id", "accounts_customer"),
+    of_another_tenant("activations_requestkey", "term_id", "activations_rentalterm"),
     of_another_tenant("activations_moneyatrisk", "activation_id", "activations_activation"),
+    of_another_tenant("activations_moneyatrisk", "term_id", "activations_rentalterm"),
     of_another_tenant("accounts_apikey", "customer_id", "accounts_customer"),
 ]

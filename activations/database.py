@@ -13,6 +13,8 @@ from django.db import connection
 from psycopg.types.numeric import Int8
 
 from activations.queries import COLUMNS, ActivationRow, row_from
+from activations.rental_queries import COLUMNS as RENTAL_COLUMNS
+from activations.rental_queries import RentalRow, rental_row_from
 from portal.fastlane import fetch_one
 
 
@@ -25,10 +27,10 @@ def typed(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def function_call(columns: str, name: str, keys: tuple[str, ...]) -> str:
+def function_call(columns: str, name: str, keys: tuple[str, ...], alias: str = "a") -> str:
     """Always the same text for the same call, so that it is prepared once."""
     arguments = ", ".join(f"p_{key} => %({key})s" for key in keys)
-    return f"SELECT {columns} FROM {name}({arguments}) a"  # noqa: S608  (written here and by callers)
+    return f"SELECT {columns} FROM {name}({arguments}) {alias}"  # noqa: S608  (written here and by callers)
 
 
 def call(name: str, **params: Any) -> tuple[Any, ...]:
@@ -42,6 +44,12 @@ def move(name: str, **params: Any) -> ActivationRow | None:
     """The activation as a function of activations/sql leaves it; None when it found none."""
     row = fetch_one(function_call(COLUMNS, name, tuple(params)), typed(params))
     return row_from(row) if row and isinstance(row[0], UUID) else None
+
+
+def move_rental(name: str, **params: Any) -> RentalRow | None:
+    """The rental as a function of activations/sql leaves it; None when it found none."""
+    row = fetch_one(function_call(RENTAL_COLUMNS, name, tuple(params), "r"), typed(params))
+    return rental_row_from(row) if row and isinstance(row[0], UUID) else None
 
 
 def rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,13 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Regex
 
 from accounts.models import Customer, Tenant
+from activations.rental_models import (
+    Rental,
+    RentalAttempt,
+    RentalDue,
+    RentalMessage,
+    RentalTerm,
+)
 from activations.report_models import Report
 from providers.models import Country, Offer, Provider, Service
 
@@ -309,12 +316,19 @@ class RequestKey(models.Model):
     key = models.CharField(max_length=255)
     digest = models.BinaryField(max_length=32, help_text="SHA-256 of what was asked.")
     activation = models.ForeignKey(Activation, models.CASCADE, null=True, related_name="request_keys")
+    term = models.ForeignKey(
+        RentalTerm, models.CASCADE, null=True, related_name="request_keys", db_index=False,
+        help_text="Of a rental: what the key rented, or by what it made it longer.",
+    )  # fmt: skip
     refusal = models.JSONField(null=True, help_text="{code, text, extra} when nothing was created.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["customer", "key"], name="request_key_once")]
-        indexes = [models.Index(fields=["created_at"], name="request_key_age")]
+        indexes = [
+            models.Index(fields=["created_at"], name="request_key_age"),
+            models.Index(fields=["term"], condition=Q(term__isnull=False), name="request_key_of_term"),
+        ]
 
 
 class PriceToken(models.Model):
@@ -389,7 +403,10 @@ class MoneyAtRisk(models.Model):
         RECOVERED = "recovered"
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="money_at_risk")
-    activation = models.ForeignKey(Activation, models.PROTECT, related_name="money_at_risk")
+    activation = models.ForeignKey(Activation, models.PROTECT, null=True, related_name="money_at_risk")
+    term = models.ForeignKey(
+        RentalTerm, models.PROTECT, null=True, related_name="money_at_risk", db_index=False
+    )
     provider = models.ForeignKey(Provider, models.PROTECT, null=True, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     amount_micros = models.BigIntegerField()
@@ -400,6 +417,15 @@ class MoneyAtRisk(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["activation", "kind"], name="risk_once_per_kind"),
+            models.UniqueConstraint(
+                fields=["term", "kind"],
+                condition=Q(term__isnull=False),
+                name="risk_once_per_kind_of_term",
+            ),
+            models.CheckConstraint(
+                condition=Q(activation__isnull=False, term=None) | Q(activation=None, term__isnull=False),
+                name="risk_is_of_one_order",
+            ),
         ]
         verbose_name_plural = "money at risk"
 
@@ -412,6 +438,11 @@ __all__ = [
     "Message",
     "MoneyAtRisk",
     "PriceToken",
+    "Rental",
+    "RentalAttempt",
+    "RentalDue",
+    "RentalMessage",
+    "RentalTerm",
     "Report",
     "RequestKey",
 ]

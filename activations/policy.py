@@ -40,3 +40,13 @@ GONE_ANSWERS_NEEDED = 3
 GONE_AGAIN = timedelta(seconds=20)
 
 MAX_TEXT = 2_000
+
+RENTAL_HOURS_MOST = 720  # of one term; extensions may follow
+RENTAL_GUARD = timedelta(minutes=20)  # cancelled within it and without a message: everything comes back
+RENTAL_REMIND_BEFORE = timedelta(hours=24)  # or a quarter of the term, if that is shorter
+RENTAL_RENEW_BEFORE = timedelta(hours=1)  # or an eighth of the term
+RENTAL_RENEW_AGAIN = timedelta(minutes=10)  # a renewal that was refused may work later: money, stock
+RENTAL_CHECK_OFTEN = timedelta(
+    minutes=30
+)  # after it was rented or heard from, checked at the provider's pace
+RENTAL_CHECK_SELDOM = 6  # times slower afterwards

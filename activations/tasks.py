@@ -14,6 +14,9 @@ from activations.services.callbacks import match_inbox
 from activations.services.erasing import erase_due
 from activations.services.measuring import measure_due
 from activations.services.provider_reports import send_due_reports
+from activations.services.rentals.checking import check_due_rentals, end_due_rentals
+from activations.services.rentals.lost import reconcile_due_rentals
+from activations.services.rentals.renewing import remind_due_rentals, renew_due_rentals
 from activations.services.request_keys import forget_old_keys
 
 
@@ -49,6 +52,31 @@ def reconcile_due_activations() -> None:
     match_inbox(timezone.now())
     checking.reconcile_due()
     forget_old_keys(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def check_rentals() -> None:
+    """Ask providers about rentals whose check is due."""
+    check_due_rentals()
+
+
+@shared_task(ignore_result=True)
+def end_rentals() -> None:
+    """End rentals whose time, or whose guard time without a message, is over."""
+    end_due_rentals()
+
+
+@shared_task(ignore_result=True)
+def reconcile_rentals() -> None:
+    """Find out about rents and extensions whose answer was lost."""
+    reconcile_due_rentals()
+
+
+@shared_task(ignore_result=True)
+def renew_rentals() -> None:
+    """Tell of ends that are near, and renew what renews itself."""
+    remind_due_rentals()
+    renew_due_rentals()
 
 
 @shared_task(ignore_result=True)

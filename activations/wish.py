@@ -1,4 +1,4 @@
-"""What somebody wants to buy: the union of what the dialects can say."""
+"""What somebody wants to buy or rent: the union of what the dialects can say."""
 
 from __future__ import annotations
 
@@ -33,3 +33,23 @@ class Wish:
     exclude_providers: tuple[int, ...] = ()
     exclude_prefixes: tuple[str, ...] = ()
     token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RentalWish:
+    """One rental as asked for. `service_id` may be `full` (any service); `hours` is the whole term; prices
+    are micro-USD for it. `max_price_micros` caps the tenant's price; the customer's is
+    `customer_price_micros`, or what the price rules make of the tenant's.
+    """
+
+    service_id: str
+    country_id: str
+    hours: int
+    max_price_micros: int | None = None
+    customer_price_micros: int | None = None
+    quality_factor: float = 0.0
+    operator: str = "any"
+    capability: str = "sms"
+    include_providers: tuple[int, ...] = ()
+    exclude_providers: tuple[int, ...] = ()
+    exclude_prefixes: tuple[str, ...] = ()

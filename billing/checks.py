@@ -110,10 +110,23 @@ CHECKS = [
         "an order is billed at most once, refunded at most once and only after a bill",
         """
         SELECT format('order %%s: %%s charges, %%s refunds', order_id, charges, refunds)
-        FROM (SELECT order_id, count(*) FILTER (WHERE kind = 'charge') AS charges,
-                     count(*) FILTER (WHERE kind = 'refund') AS refunds
+        FROM (SELECT order_id, count(*) FILTER (WHERE kind IN ('charge', 'rental_charge')) AS charges,
+                     count(*) FILTER (WHERE kind IN ('refund', 'rental_refund')) AS refunds
               FROM billing_transaction WHERE order_id IS NOT NULL GROUP BY order_id) facts
         WHERE charges > 1 OR refunds > charges
+        """,
+    ),
+    LedgerCheck(
+        "a refund pays no wallet more than its charge took",
+        """
+        SELECT format('transaction %%s pays wallet %%s back %%s micro-USD of %%s', t.id, back.wallet_id,
+                      back.amount_micros, coalesce(-paid.amount_micros, 0))
+        FROM billing_transaction t
+        JOIN billing_entry back ON back.transaction_id = t.id AND back.wallet_id IS NOT NULL
+        LEFT JOIN billing_entry paid
+            ON paid.transaction_id = t.corrects_id AND paid.wallet_id = back.wallet_id
+        WHERE t.kind IN ('refund', 'rental_refund')
+            AND back.amount_micros NOT BETWEEN 0 AND coalesce(-paid.amount_micros, 0)
         """,
     ),
     LedgerCheck(
@@ -123,7 +136,7 @@ CHECKS = [
                h.billed_micros,
                       coalesce(-e.amount_micros, 0))
         FROM billing_hold h
-        LEFT JOIN billing_transaction t ON t.order_id = h.order_id AND t.kind = 'charge'
+        LEFT JOIN billing_transaction t ON t.order_id = h.order_id AND t.kind IN ('charge', 'rental_charge')
         LEFT JOIN billing_entry e ON e.transaction_id = t.id AND e.wallet_id = h.wallet_id
         WHERE h.state = 'billed' AND h.billed_micros <> coalesce(-e.amount_micros, 0)
         """,
@@ -138,7 +151,7 @@ CHECKS = [
         JOIN billing_entry e ON e.transaction_id = t.id AND e.wallet_id IS NOT NULL
         LEFT JOIN billing_hold h
             ON h.order_id = t.order_id AND h.wallet_id = e.wallet_id AND h.state = 'billed'
-        WHERE t.kind = 'charge' AND (h.id IS NULL OR h.billed_micros <> -e.amount_micros)
+        WHERE t.kind IN ('charge', 'rental_charge') AND (h.id IS NULL OR h.billed_micros <> -e.amount_micros)
         """,
     ),
     LedgerCheck(

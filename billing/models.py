@@ -3,9 +3,8 @@ micro-USD.
 
 Only the SQL functions in billing/sql change wallets and holds; entries and transactions are append-only
 (trigger and role).
-Orders are named by `order_id` (the activation's or rental's UUID): they live above this app, so there is no
-foreign key;
-`check_ledger` proves the link.
+Orders are named by `order_id` (the UUID of the activation, or of a rental's term): they live above this app,
+so there is no foreign key; `check_ledger` proves the link.
 """
 
 from __future__ import annotations
@@ -118,6 +117,12 @@ class Transaction(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["order_id"], condition=Q(kind="refund"), name="order_refunded_once"
+            ),
+            models.UniqueConstraint(
+                fields=["order_id"], condition=Q(kind="rental_charge"), name="rental_billed_once"
+            ),
+            models.UniqueConstraint(
+                fields=["order_id"], condition=Q(kind="rental_refund"), name="rental_refunded_once"
             ),
         ]
         indexes = [

@@ -15,6 +15,11 @@ SELECT
         (SELECT min(due_at) FROM activations_check WHERE kind = 'status' AND parked_reason = ''),
         (SELECT min(due_at) FROM activations_check WHERE kind = 'reconcile' AND parked_reason = ''),
         (SELECT min(expire_at) FROM activations_activation WHERE activation_status = 'active'),
+        (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'status' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'reconcile' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'extension' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'expire' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'renew' AND parked_reason = ''),
         (SELECT min(upstream_due_at) FROM activations_report WHERE upstream_due_at IS NOT NULL),
         (SELECT created_at FROM webhooks_event WHERE dispatched_at IS NULL ORDER BY id LIMIT 1),
         (SELECT min(s.next_sync_at) FROM providers_cataloguesync s
@@ -25,9 +30,15 @@ SELECT
             ORDER BY deliver_at LIMIT 1) d
          WHERE e.is_enabled AND e.failing_since IS NULL AND coalesce(e.paused_until < now(), true))
     ),
-    (SELECT min(a.created_at) FROM activations_check c JOIN activations_activation a ON a.id = c.activation_id
-     WHERE c.kind = 'reconcile'),
+    least(
+        (SELECT min(a.created_at) FROM activations_check c
+         JOIN activations_activation a ON a.id = c.activation_id WHERE c.kind = 'reconcile'),
+        (SELECT min(t.created_at) FROM activations_rentaldue d
+         JOIN activations_rentalterm t ON t.rental_id = d.rental_id AND t.state = 'pending'
+         WHERE d.kind IN ('reconcile', 'extension'))
+    ),
     (SELECT count(*) FROM activations_check WHERE parked_reason <> '')
+        + (SELECT count(*) FROM activations_rentaldue WHERE parked_reason <> '')
 """
 
 

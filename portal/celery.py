@@ -59,6 +59,9 @@ SWEEPS = (
     "activations.tasks.check_due_activations",
     "activations.tasks.expire_due_activations",
     "activations.tasks.reconcile_due_activations",
+    "activations.tasks.check_rentals",
+    "activations.tasks.end_rentals",
+    "activations.tasks.reconcile_rentals",
     "webhooks.tasks.dispatch_due_events",
     "api.tasks.publish_due_lists",
 )
@@ -69,6 +72,8 @@ MAIL_SECONDS = 60.0
 MAILS = ("webhooks.tasks.mail_about_endpoints",)
 REPORTS_SECONDS = 10.0
 REPORTS = ("activations.tasks.tell_providers_of_reports",)
+RENEWAL_SECONDS = 15.0
+RENEWALS = ("activations.tasks.renew_rentals",)
 COUNT_SECONDS = 60.0
 COUNTS = ("activations.tasks.count_history", "activations.tasks.measure_routes")
 PRICE_LIST_SECONDS = 5.0  # each provider has a due time of its own; this is how soon "sync now" begins
@@ -85,6 +90,7 @@ EVERY = [
     *((name, WEBHOOK_SECONDS, SWEEP_SECONDS) for name in WEBHOOKS),
     *((name, MAIL_SECONDS, MAIL_SECONDS) for name in MAILS),
     *((name, REPORTS_SECONDS, REPORTS_SECONDS) for name in REPORTS),
+    *((name, RENEWAL_SECONDS, RENEWAL_SECONDS) for name in RENEWALS),
     *((name, COUNT_SECONDS, COUNT_SECONDS) for name in COUNTS),
     *((name, PRICE_LIST_SECONDS, PRICE_LIST_SECONDS) for name in PRICE_LISTS),
 ]

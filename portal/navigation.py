@@ -19,6 +19,13 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.Check", "schedule"),
         ("activations.MoneyAtRisk", "warning"),
     ],
+    "Rentals": [
+        ("activations.Rental", "key_vertical"),
+        ("activations.RentalMessage", "mark_email_unread"),
+        ("activations.RentalTerm", "receipt"),
+        ("activations.RentalAttempt", "call_made"),
+        ("activations.RentalDue", "schedule"),
+    ],
     "People": [
         ("accounts.Customer", "group"),
         ("accounts.ApiKey", "key"),

@@ -20,6 +20,8 @@ CONSTRAINTS: dict[str, Callable[[], errors.PortalError]] = {
     ),
     "order_refunded_once": errors.AlreadyRefunded,
     "order_billed_once": lambda: errors.InvalidState("This order was billed already."),
+    "rental_refunded_once": errors.AlreadyRefunded,
+    "rental_billed_once": lambda: errors.InvalidState("This rental was billed already."),
     "customer_id_per_tenant": lambda: errors.Duplicate("This customer_id is taken.", field="customer_id"),
 }
 
@@ -29,6 +31,9 @@ CONFLICTS: dict[str, Callable[[], errors.PortalError]] = {
     "not_billed": lambda: errors.InvalidState("This order was not billed."),
     "hold_ended": lambda: errors.InvalidState("This order no longer holds money."),
     "over_hold": lambda: errors.InvalidState("More would be billed than was held."),
+    "over_charge": lambda: errors.InvalidState("More would be paid back than was charged."),
+    "rental_ended": errors.RentalNotActive,
+    "rental_busy": lambda: errors.OrderInProgress("This rental is being extended just now."),
 }
 
 

@@ -222,7 +222,8 @@ class ProviderAdmin(ScopedAdmin):
                                "callback_secret_state", "show_health"]}),
         ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority"]}),
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
-                              "check_seconds", "sync_seconds", "created_at"]}),
+                              "check_seconds", "sync_seconds", "rental_pays_days_back", "rental_ends_unused",
+                              "created_at"]}),
     ]  # fmt: skip
     actions = ["resume", "sync_now", "sync_and_accept"]
     OPERATORS_ONLY = ("public_no", "protocol", "base_url", "tenant", "options", "serves_live", "serves_test",

@@ -38,6 +38,10 @@ class CanonicalService:
     popular_rank: int | None
 
 
+# What is rented when nobody names a service; not a brand, so it is not in services.csv.
+ANY_SERVICE = CanonicalService("full", "Any service", "full", "", "rent", "", None)
+
+
 @cache
 def countries() -> Sequence[CanonicalCountry]:
     return tuple(

@@ -205,7 +205,7 @@ class Lease:
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the upstream says of one lease now. `expire_at` is a rental's end as the upstream has it: by it an
-    extension whose answer was lost is found out.
+    extension whose answer was lost is found out; its `cost_micros` is less what was paid back.
     """
 
     state: UpstreamState

@@ -132,6 +132,16 @@ class Provider(models.Model):
     sync_seconds = models.PositiveIntegerField(
         default=300, help_text="Interval between readings of the price list; 0: only by hand."
     )
+    rental_pays_days_back = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A rental cancelled later gets its whole unused days paid back.",
+    )
+    rental_ends_unused = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Closes and pays back a rental without a message when its guard time ends.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -233,6 +243,11 @@ class Offer(models.Model):
                 fields=["country", "service"],
                 condition=Q(kind="activation", count__gt=0),
                 name="offer_by_country",
+            ),
+            models.Index(
+                fields=["service", "country"],
+                condition=Q(kind="rental", count__gt=0),
+                name="rental_offer_in_stock",
             ),
         ]
 

@@ -23,7 +23,7 @@ from portal.errors import (
 from providers.contract import Account, Adapter
 from providers.health import take_probe
 from providers.registry import ADAPTERS, callback_url
-from providers.routing_sql import Measured, OfferRow, Sample, shelf_of
+from providers.routing_sql import Measured, OfferRow, Sample, Shelf, rental_shelf_of, shelf_of
 from providers.scoring import EVEN, score, shrunk
 from providers.secrets import open_secret
 
@@ -54,10 +54,18 @@ class RouteWish(Protocol):
     def exclude_providers(self) -> Collection[int]: ...
 
 
+class RentalRouteWish(RouteWish, Protocol):
+    """What the router reads of the wish for a rental. Amounts: tenant price of the term, micro-USD."""
+
+    @property
+    def hours(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One offer with all that ordering from it needs. Micro-USD; `is_own`: the tenant's own account, whose
-    cost he pays himself. `was_failing`: a success should be told to providers.health.
+    cost he pays himself. `was_failing`: a success should be told to providers.health. `units`: how often the
+    offer's line is bought, and cost and price are those of all (more than one only for a rental by the day).
     """
 
     offer_id: int
@@ -79,6 +87,7 @@ class Candidate:
     cancel_fee_micros: int
     check_seconds: int
     was_failing: bool
+    units: int = 1
 
     @property
     def adapter(self) -> Adapter:
@@ -123,6 +132,34 @@ def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, 
         country_id=wish.country_id,
         capability=wish.capability,
     )
+    return _best_of(shelf, wish, rules, now)
+
+
+def find_rental_route(
+    *,
+    tenant_id: int,
+    is_test: bool,
+    wish: RentalRouteWish,
+    rules: Rules,
+    now: datetime,
+    provider_id: int | None = None,
+) -> Route:
+    """The same for a rental of `wish.hours`; `provider_id`: of this one only (extensions).
+
+    Raises as `find_route`; NoNumbers also where nobody rents for such a time.
+    """
+    shelf = rental_shelf_of(
+        tenant_id=tenant_id,
+        is_test=is_test,
+        service_id=wish.service_id,
+        country_id=wish.country_id,
+        hours=wish.hours,
+        provider_id=provider_id,
+    )
+    return _best_of(shelf, wish, rules, now)
+
+
+def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime) -> Route:
     if shelf.prohibited is None:
         raise UnknownService
     if shelf.prohibited:
@@ -176,8 +213,8 @@ def _objection(row: OfferRow, wish: RouteWish, now: datetime) -> str:
 def tenant_price(row: OfferRow, wish: RouteWish, rules: Rules) -> int:
     """By the platform's rules; for the tenant's own account what it costs him, rounded up to a cent."""
     if row.is_own:
-        return round_up(row.cost_micros, CENT)
-    return rules.tenant_price(row.cost_micros, wish.service_id, wish.country_id)
+        return round_up(row.cost_micros, CENT) * row.units
+    return rules.tenant_price(row.cost_micros, wish.service_id, wish.country_id) * row.units
 
 
 def _nothing(rejected: Counter[tuple[int, str]]) -> NoNumbers | UpstreamUnavailable:
@@ -286,7 +323,7 @@ def _candidate(one: _Priced) -> Candidate:
         operator=row.operator,
         upstream_operator=row.upstream_operator,
         offer_ref=row.upstream_ref,
-        cost_micros=row.cost_micros,
+        cost_micros=row.cost_micros * row.units,
         price_micros=one.price_micros,
         quality=one.quality,
         cancel_lock_seconds=row.cancel_lock_seconds,
@@ -294,4 +331,5 @@ def _candidate(one: _Priced) -> Candidate:
         cancel_fee_micros=row.cancel_fee_micros,
         check_seconds=row.check_seconds,
         was_failing=row.state != "ok" or row.failures > 0,
+        units=row.units,
     )

@@ -44,6 +44,26 @@ WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.{serves}
 ORDER BY o.cost_micros LIMIT {most})
 """
+# A line of exactly the hours, or the day's price as often as there are days (a line without hours is the
+# day.s); a provider's own line for the hours is what it charges, so it goes before the days.
+RENTALS = """
+SELECT s.prohibited, c.id IS NOT NULL, {blank}
+FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
+LEFT JOIN providers_service s ON s.id = wish.service
+LEFT JOIN providers_country c ON c.id = wish.country
+UNION ALL
+(SELECT DISTINCT ON (p.id, o.operator) NULL, NULL, {columns}, %(hours)s / coalesce(o.duration_hours, 24)
+FROM providers_offer o
+JOIN providers_provider p ON p.id = o.provider_id
+LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text AND o.kind = 'rental'
+  AND coalesce(p.id = %(provider)s::bigint,  -- a number that is rented already needs no stock
+      o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0))
+  AND (o.duration_hours = %(hours)s OR (coalesce(o.duration_hours, 24) = 24 AND %(hours)s %% 24 = 0))
+  AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint)
+  AND CASE WHEN %(is_test)s THEN p.serves_test ELSE p.serves_live END
+ORDER BY p.id, o.operator, o.duration_hours DESC NULLS LAST, o.cost_micros, o.id)
+"""
 
 
 class OfferRow(NamedTuple):
@@ -75,10 +95,13 @@ class OfferRow(NamedTuple):
     state: str
     failures: int
     blocked_until: datetime | None
+    units: int = 1  # how often the line is bought: days of a rental that has a day's price
 
 
 FACTS = 5  # columns of the first row
-FILLED = {"columns": COLUMNS, "blank": ", ".join(["NULL"] * len(OfferRow._fields)), "most": ROWS_MAX}
+BLANK = ["NULL"] * (len(OfferRow._fields) - 1)
+FILLED = {"columns": COLUMNS, "blank": ", ".join(BLANK), "most": ROWS_MAX}
+RENTED = RENTALS.format(columns=COLUMNS, blank=", ".join([*BLANK, "NULL"]))
 LIVE = QUERY.format(serves="serves_live", **FILLED)
 TEST = QUERY.format(serves="serves_test", **FILLED)
 
@@ -131,5 +154,22 @@ def shelf_of(*, tenant_id: int, is_test: bool, service_id: str, country_id: str,
         prohibited,
         has_country,
         Measured(*sheets),
-        [OfferRow._make(row[FACTS:]) for row in rows if row[1] is None],
+        [OfferRow(*row[FACTS:]) for row in rows if row[1] is None],
     )
+
+
+def rental_shelf_of(
+    *, tenant_id: int, is_test: bool, service_id: str, country_id: str, hours: int, provider_id: int | None
+) -> Shelf:
+    """Every rental of `hours` in stock for a service in a country, of one provider or of all."""
+    wish = {
+        "service": service_id,
+        "country": country_id,
+        "hours": hours,
+        "tenant": tenant_id,
+        "is_test": is_test,
+        "provider": provider_id,
+    }
+    rows = fetch_all(RENTED, wish)
+    prohibited, has_country = next(row[:2] for row in rows if row[1] is not None)
+    return Shelf(prohibited, has_country, Measured(), [OfferRow(*row[2:]) for row in rows if row[1] is None])

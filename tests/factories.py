@@ -7,11 +7,12 @@ import secrets
 from datetime import timedelta
 
 import factory
+from django.db import connection
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.models import Customer, Domain, Member, Tenant, User
-from activations.models import Activation
+from activations.models import Activation, Rental, RentalTerm
 from billing import ledger
 from billing.models import PriceRule, Wallet
 from providers.models import Country, Offer, Provider, ProviderHealth, Service
@@ -230,6 +231,51 @@ class ActivationFactory(DjangoModelFactory):
             ledger.refund(order_id=self.pk, now=self.created_at)
         if self.billing_status == "released":
             ledger.release(order_id=self.pk, now=self.created_at)
+
+
+class RentalFactory(DjangoModelFactory):
+    """A rented number whose first term was charged through the ledger."""
+
+    class Meta:
+        model = Rental
+        skip_postgeneration_save = True
+
+    customer = factory.SubFactory(CustomerFactory, balance_micros=1_000_000_000)
+    tenant = factory.SelfAttribute("customer.tenant")
+    offer = factory.SubFactory(OfferFactory, kind="rental", service__id="full", duration_hours=168)
+    provider = factory.SelfAttribute("offer.provider")
+    service = factory.SelfAttribute("offer.service")
+    country = factory.SelfAttribute("offer.country")
+    rnt_id = factory.LazyFunction(lambda: f"rnt_{secrets.token_hex(6)}")
+    channel = "ping"
+    phone = factory.Sequence(lambda n: f"1202556{n:04d}")
+    formatted = factory.LazyAttribute(lambda rental: f"+{rental.phone}")
+    upstream_ref = factory.Sequence(lambda n: f"rental{n}")
+    lease_state, billing_status = "leased", "billed"
+    hours = 168
+    cost_micros, price_micros, customer_price_micros = 3_000_000, 3_500_000, 4_200_000
+    day_price_micros = 600_000
+    can_cancel = can_extend = True
+    created_at = factory.LazyFunction(timezone.now)
+    updated_at = starts_at = factory.SelfAttribute("created_at")
+    guard_until = factory.LazyAttribute(lambda rental: rental.created_at + timedelta(minutes=20))
+    ends_at = factory.LazyAttribute(lambda rental: rental.created_at + timedelta(days=7))
+
+    @factory.post_generation
+    def money(self, create, wanted, **kwargs):
+        is_own = self.provider.tenant_id is not None
+        prices = {"cost_micros": self.cost_micros, "price_micros": self.price_micros}
+        term = RentalTerm.objects.create(
+            tenant=self.tenant, rental=self, number=1, state="billed", hours=self.hours,
+            customer_price_micros=self.customer_price_micros, **prices,
+        )  # fmt: skip
+        hold = {"order_id": term.pk, "tenant_id": self.tenant_id}
+        ledger.hold(**hold, customer_id=self.customer_id, micros=self.customer_price_micros)
+        ledger.hold(**hold, customer_id=None, micros=0 if is_own else self.price_micros)
+        charge = "SELECT ledger_charge('rental_charge', %s, %s, %s, %s, %s, %s)"
+        amounts = [self.customer_price_micros, self.price_micros, self.cost_micros]
+        with connection.cursor() as cursor:
+            cursor.execute(charge, [term.pk, *amounts, is_own, self.created_at])
 
 
 class PriceRuleFactory(DjangoModelFactory):

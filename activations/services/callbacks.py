@@ -14,6 +14,7 @@ from activations.services.checking import news
 from activations.services.checking.claims import Due, leases_by_reference
 from activations.services.checking.settling import settle
 from activations.services.receiving import announce, message_params, store
+from activations.services.rentals.checking import work_rental_callback
 from providers.contract import Callback, Status, UpstreamState
 from providers.models import Provider
 from webhooks.models import InboxMessage
@@ -31,6 +32,9 @@ def take_callback(
     if not callback.upstream_ref:
         return  # about the account, not about a number
     kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
+    if callback.is_rental:
+        _work_rental(provider, callback, body=body, headers=kept, now=now)
+        return
     found = leases_by_reference(provider.pk, [callback.upstream_ref])
     if not found:
         _keep_for_later(provider, callback, body=body, headers=kept, now=now)
@@ -63,6 +67,27 @@ def _work(
         settle(row, Status(status.state), now=now)  # nobody asks about a number that is billed (K10)
 
 
+def _work_rental(
+    provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
+) -> None:
+    """Nothing of it is waited for: a rental is asked about as long as it runs, so one that overtook its own
+    order only hurries the search for lost ones.
+    """
+    status = callback.status if callback.is_proof else None
+    is_known = work_rental_callback(provider, callback.upstream_ref, status, now=now)
+    InboxMessage.objects.create(
+        tenant_id=provider.tenant_id,
+        provider_id=provider.pk,
+        body=body,
+        headers=headers,
+        received_at=now,
+        processed_at=now,
+        outcome="rental" if is_known else "unmatched",
+    )
+    if not is_known:
+        run(LOOK_SOON_FOR_RENTALS, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
+
+
 def _ask_soon(row: Due, *, now: datetime) -> None:
     run(
         "UPDATE activations_check SET due_at = %(now)s WHERE activation_id = %(id)s AND kind = 'status'",
@@ -89,6 +114,11 @@ def _keep_for_later(
 LOOK_SOON = """
 UPDATE activations_check SET due_at = %(soon)s WHERE activation_id IN (
     SELECT activation_id FROM activations_check
+    WHERE provider_id = %(provider)s AND kind = 'reconcile' AND due_at > %(soon)s FOR UPDATE SKIP LOCKED)
+"""
+LOOK_SOON_FOR_RENTALS = """
+UPDATE activations_rentaldue SET due_at = %(soon)s WHERE id IN (
+    SELECT id FROM activations_rentaldue
     WHERE provider_id = %(provider)s AND kind = 'reconcile' AND due_at > %(soon)s FOR UPDATE SKIP LOCKED)
 """
 

@@ -14,14 +14,19 @@ def check_buyer(buyer: Buyer, *, now: datetime) -> None:
     """Raises CustomerNotActive, AccountBlocked or LowSuccessRate. The active limit is checked under the
     lock.
     """
+    check_account(buyer, now=now)
+    if buyer.blocked_until and buyer.blocked_until > now:
+        raise errors.LowSuccessRate(until=buyer.blocked_until)
+
+
+def check_account(buyer: Buyer, *, now: datetime) -> None:
+    """Whether he may spend money at all. Raises CustomerNotActive or AccountBlocked."""
     if buyer.customer_status != "active":
         raise errors.CustomerNotActive(status=buyer.customer_status)
     if buyer.tenant_status != "active":
         raise errors.AccountBlocked(until=None)
     if buyer.tenant_blocked_until and buyer.tenant_blocked_until > now:
         raise errors.AccountBlocked(until=buyer.tenant_blocked_until)
-    if buyer.blocked_until and buyer.blocked_until > now:
-        raise errors.LowSuccessRate(until=buyer.blocked_until)
 
 
 def check_may_order(buyer: Buyer, *, now: datetime) -> None:

@@ -34,6 +34,25 @@ WITH due AS (
 UPDATE activations_activation a SET sms_code = NULL, sms_text = NULL, erased_at = %(now)s
 FROM due WHERE a.id = due.id
 """
+RENTALS = """
+WITH due AS (
+    SELECT id FROM activations_rental
+    WHERE erased_at IS NULL AND ended_at IS NOT NULL AND ended_at < %(before)s
+    ORDER BY ended_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED
+), messages AS (
+    UPDATE activations_rentalmessage m SET text = '', code = NULL, erased_at = %(now)s
+    FROM due WHERE m.rental_id = due.id AND m.erased_at IS NULL
+)
+UPDATE activations_rental r SET erased_at = %(now)s FROM due WHERE r.id = due.id
+"""
+LATE_RENTAL_MESSAGES = """
+UPDATE activations_rentalmessage SET text = '', code = NULL, erased_at = %(now)s
+WHERE id IN (
+    SELECT m.id FROM activations_rentalmessage m JOIN activations_rental r ON r.id = m.rental_id
+    WHERE m.erased_at IS NULL AND m.received_at < %(before)s AND r.erased_at IS NOT NULL
+    ORDER BY m.received_at LIMIT %(batch)s FOR UPDATE OF m SKIP LOCKED
+)
+"""
 # Messages that came after their number's own texts had been erased.
 LATE_MESSAGES = """
 UPDATE activations_message SET text = '', code = NULL, erased_at = %(now)s
@@ -58,11 +77,21 @@ def erase_due(now: datetime) -> None:
     """Erase what is older than settings.TEXT_KEPT_DAYS. Running it twice changes nothing."""
     before = now - timedelta(days=settings.TEXT_KEPT_DAYS)
     orders = _in_batches(ORDERS, before=before, now=now)
+    rentals = _in_batches(RENTALS, before=before, now=now)
     messages = _in_batches(LATE_MESSAGES, before=before, now=now)
+    messages += _in_batches(LATE_RENTAL_MESSAGES, before=before, now=now)
     reports = _erase_reports(before=before, now=now)
     bodies = erase_bodies(before=before)
     strays = _forget_strays(now=now)
-    log.info("texts_erased", orders=orders, late=messages, reports=reports, bodies=bodies, strays=strays)
+    log.info(
+        "texts_erased",
+        orders=orders,
+        rentals=rentals,
+        late=messages,
+        reports=reports,
+        bodies=bodies,
+        strays=strays,
+    )
 
 
 def _in_batches(sql: str, *, before: datetime, now: datetime) -> int:

@@ -6,6 +6,7 @@ import orjson
 
 from accounts.models import Tenant
 from activations.queries import find_any
+from activations.rental_queries import find_any_rental
 from portal import errors
 from providers.contract import Call, OutcomeUnknown, ProviderError, Refused, Reply
 from providers.http import send
@@ -15,13 +16,16 @@ SANDBOX = "sandbox"
 
 def deliver_test_sms(*, tenant: Tenant | None, reference: str, text: str, sender: str = "") -> str:
     """Hand a message to the sandbox for the number that `reference` names (any public id, or the phone);
-    gives the activation's hex id. `tenant` None: anybody's (operators).
+    gives the public id of the activation or rental. `tenant` None: anybody's (operators).
 
     Raises UnknownActivation (also for numbers that are not the sandbox's), UpstreamUnavailable.
     """
-    activation = find_any(tenant_id=tenant.pk if tenant else None, reference=reference)
-    provider = activation.provider if activation else None
-    if activation is None or provider is None or provider.protocol != SANDBOX:
+    tenant_id = tenant.pk if tenant else None
+    lease = find_any(tenant_id=tenant_id, reference=reference) or find_any_rental(
+        tenant_id=tenant_id, reference=reference
+    )
+    provider = lease.provider if lease else None
+    if lease is None or provider is None or provider.protocol != SANDBOX:
         raise errors.UnknownActivation()
     call = Call(
         "POST",
@@ -29,7 +33,7 @@ def deliver_test_sms(*, tenant: Tenant | None, reference: str, text: str, sender
         {},
         _read,
         headers={"X-Api-Key": provider.secret},
-        json={"to": activation.upstream_ref, "text": text, "sender": sender},
+        json={"to": lease.upstream_ref, "text": text, "sender": sender},
         is_read=False,
     )
     try:
@@ -38,7 +42,7 @@ def deliver_test_sms(*, tenant: Tenant | None, reference: str, text: str, sender
         raise errors.InvalidState() from error
     except ProviderError as error:
         raise errors.UpstreamUnavailable() from error
-    return activation.hex_id
+    return str(lease)
 
 
 def _read(reply: Reply) -> None:

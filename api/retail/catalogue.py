@@ -17,7 +17,7 @@ COUNTRIES, SERVICES, POPULAR = "countries", "services", "services/popular"
 READ_COUNTRIES = "SELECT id, name, alt_names, dial_codes FROM providers_country ORDER BY id"
 READ_SERVICES = """
 SELECT id, name, alt_names, description <> '', warning <> '', prohibited, popular_rank
-FROM providers_service ORDER BY id
+FROM providers_service WHERE id <> 'full' ORDER BY id
 """
 
 

@@ -1,9 +1,10 @@
--- Turn the holds of an order into a charge; what was held beyond the bill goes back at once.
--- The tenant's wallet is everybody's, so it is locked last. Returns the transaction's id.
--- A price of zero holds nothing, so either hold may be missing, but not both.
--- PT409 with detail hold_ended (nothing open) or over_hold; a second bill breaks order_billed_once.
-CREATE OR REPLACE FUNCTION ledger_bill(
-    p_order uuid, p_customer_micros bigint, p_tenant_micros bigint, p_cost_micros bigint, p_own_provider boolean,
+-- Turn the holds of an order (p_kind 'charge'), or of a rental's term ('rental_charge'), into a charge; what was
+-- held beyond the bill goes back at once. The tenant's wallet is everybody's, so it is locked last. Returns the
+-- transaction's id. A price of zero holds nothing, so either hold may be missing, but not both.
+-- PT409 with detail hold_ended (nothing open) or over_hold; a second bill breaks order_billed_once or
+-- rental_billed_once.
+CREATE OR REPLACE FUNCTION ledger_charge(
+    p_kind text, p_order uuid, p_customer_micros bigint, p_tenant_micros bigint, p_cost_micros bigint, p_own_provider boolean,
     p_at timestamptz
 ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -30,7 +31,7 @@ BEGIN
         RAISE EXCEPTION 'the bill exceeds the hold' USING ERRCODE = 'PT409', DETAIL = 'over_hold';
     END IF;
     INSERT INTO billing_transaction (tenant_id, customer_id, kind, gateway, order_id, note, created_at)
-    VALUES (coalesce(v_customer.tenant_id, v_tenant.tenant_id), v_customer.customer_id, 'charge', '', p_order, '', p_at)
+    VALUES (coalesce(v_customer.tenant_id, v_tenant.tenant_id), v_customer.customer_id, p_kind, '', p_order, '', p_at)
     RETURNING id INTO v_transaction;
     IF v_customer.id IS NOT NULL THEN
         UPDATE billing_hold SET state = 'billed', billed_micros = p_customer_micros, ended_at = p_at
@@ -65,50 +66,80 @@ BEGIN
     RETURN v_transaction;
 END $$;
 
--- Pay back what customer and tenant paid for an order, once. What the provider does is another fact.
--- PT409 with detail not_billed; a second refund breaks order_refunded_once.
-CREATE OR REPLACE FUNCTION ledger_refund(p_order uuid, p_at timestamptz)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- PostgreSQL puts this in its caller's place, so it costs nothing.
+CREATE OR REPLACE FUNCTION ledger_bill(
+    p_order uuid, p_customer_micros bigint, p_tenant_micros bigint, p_cost_micros bigint, p_own_provider boolean,
+    p_at timestamptz
+) RETURNS bigint LANGUAGE sql AS $$
+    SELECT ledger_charge('charge', p_order, p_customer_micros, p_tenant_micros, p_cost_micros, p_own_provider, p_at)
+$$;
+
+-- Pay back what customer and tenant paid, or less of it (amounts NULL: all), once per charge. p_kind is 'refund' or
+-- 'rental_refund'. p_cost_micros is what the provider pays back: nothing that is known, for an order.
+-- PT409 with detail not_billed, over_charge; a second refund breaks order_refunded_once or rental_refunded_once.
+CREATE OR REPLACE FUNCTION ledger_pay_back(
+    p_kind text, p_order uuid, p_customer_micros bigint, p_tenant_micros bigint, p_cost_micros bigint,
+    p_at timestamptz
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_charge record;
     v_customer record;
     v_tenant record;
+    v_customer_micros bigint;
+    v_tenant_micros bigint;
     v_customer_balance bigint;
     v_tenant_balance bigint;
     v_transaction bigint;
+    v_own boolean;
 BEGIN
     SELECT id, tenant_id, customer_id INTO v_charge
-    FROM billing_transaction WHERE order_id = p_order AND kind = 'charge';
+    FROM billing_transaction WHERE order_id = p_order AND kind = replace(p_kind, 'refund', 'charge');
     IF NOT FOUND THEN
         RAISE EXCEPTION 'this order was not billed' USING ERRCODE = 'PT409', DETAIL = 'not_billed';
     END IF;
     INSERT INTO billing_transaction (tenant_id, customer_id, kind, gateway, order_id, corrects_id, note, created_at)
-    VALUES (v_charge.tenant_id, v_charge.customer_id, 'refund', '', p_order, v_charge.id, '', p_at)
+    VALUES (v_charge.tenant_id, v_charge.customer_id, p_kind, '', p_order, v_charge.id, '', p_at)
     RETURNING id INTO v_transaction;
     SELECT wallet_id, -amount_micros AS micros INTO v_customer
     FROM billing_entry WHERE transaction_id = v_charge.id AND account = 'customer';
-    IF FOUND THEN
-        UPDATE billing_wallet SET balance_micros = balance_micros + v_customer.micros
-        WHERE id = v_customer.wallet_id RETURNING balance_micros INTO v_customer_balance;
-    END IF;
     SELECT wallet_id, -amount_micros AS micros INTO v_tenant
     FROM billing_entry WHERE transaction_id = v_charge.id AND account = 'tenant';
-    IF FOUND THEN
-        UPDATE billing_wallet SET balance_micros = balance_micros + v_tenant.micros
+    v_customer_micros := coalesce(p_customer_micros, v_customer.micros, 0);
+    v_tenant_micros := CASE WHEN v_tenant.wallet_id IS NULL THEN 0 ELSE coalesce(p_tenant_micros, v_tenant.micros) END;
+    v_own := NOT EXISTS (
+        SELECT 1 FROM billing_entry WHERE transaction_id = v_charge.id AND account = 'platform_revenue');
+    IF v_customer_micros NOT BETWEEN 0 AND coalesce(v_customer.micros, 0)
+        OR v_tenant_micros NOT BETWEEN 0 AND coalesce(v_tenant.micros, 0) OR p_cost_micros < 0 THEN
+        RAISE EXCEPTION 'the refund exceeds the charge' USING ERRCODE = 'PT409', DETAIL = 'over_charge';
+    END IF;
+    IF v_customer.wallet_id IS NOT NULL THEN
+        UPDATE billing_wallet SET balance_micros = balance_micros + v_customer_micros
+        WHERE id = v_customer.wallet_id RETURNING balance_micros INTO v_customer_balance;
+    END IF;
+    IF v_tenant.wallet_id IS NOT NULL THEN
+        UPDATE billing_wallet SET balance_micros = balance_micros + v_tenant_micros
         WHERE id = v_tenant.wallet_id RETURNING balance_micros INTO v_tenant_balance;
     END IF;
     INSERT INTO billing_entry (tenant_id, transaction_id, account, wallet_id, amount_micros, balance_after_micros)
     SELECT v_charge.tenant_id, v_transaction, line.account, line.wallet, line.micros, line.balance
     FROM (VALUES
-        ('customer', v_customer.wallet_id, v_customer.micros, v_customer_balance),
-        ('tenant_revenue', NULL, -v_customer.micros, NULL),
-        ('tenant', v_tenant.wallet_id, v_tenant.micros, v_tenant_balance),
-        ('platform_revenue', NULL, -v_tenant.micros, NULL)
+        ('customer', v_customer.wallet_id, v_customer_micros, v_customer_balance),
+        ('tenant_revenue', NULL, CASE WHEN v_own THEN p_cost_micros ELSE 0 END - v_customer_micros, NULL),
+        ('tenant', v_tenant.wallet_id, v_tenant_micros, v_tenant_balance),
+        ('platform_revenue', NULL, CASE WHEN v_own THEN 0 ELSE p_cost_micros END - v_tenant_micros, NULL),
+        ('provider', NULL, -p_cost_micros, NULL)
     ) AS line (account, wallet, micros, balance)
-    WHERE CASE WHEN line.account IN ('customer', 'tenant_revenue') THEN v_customer.wallet_id IS NOT NULL
-               ELSE v_tenant.wallet_id IS NOT NULL END;
+    WHERE CASE line.account WHEN 'customer' THEN v_customer.wallet_id IS NOT NULL
+                            WHEN 'tenant_revenue' THEN v_customer.wallet_id IS NOT NULL OR (v_own AND p_cost_micros > 0)
+                            WHEN 'tenant' THEN v_tenant.wallet_id IS NOT NULL
+                            WHEN 'platform_revenue' THEN v_tenant.wallet_id IS NOT NULL OR p_cost_micros > 0 AND NOT v_own
+                            ELSE p_cost_micros > 0 END;
     RETURN v_transaction;
 END $$;
+
+CREATE OR REPLACE FUNCTION ledger_refund(p_order uuid, p_at timestamptz) RETURNS bigint LANGUAGE sql AS $$
+    SELECT ledger_pay_back('refund', p_order, NULL, NULL, 0, p_at)
+$$;
 
 -- Money in (topup) or a correction (adjust) of one wallet, against the gateway account. The balance may go below zero.
 -- A used external id breaks transaction_id_once. PT404: there is no such wallet.

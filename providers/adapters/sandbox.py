@@ -20,6 +20,7 @@ from providers.contract import (
     Callback,
     Can,
     CatalogueItem,
+    Extension,
     Lease,
     ListedLease,
     ListedOffer,
@@ -69,6 +70,8 @@ class Sandbox(Adapter):
         {
             Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
             Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.OWN_REFERENCE, Can.REPORT,
+            Can.RENTAL, Can.EXTEND_RENTAL, Can.CANCEL_RENTAL, Can.FINISH_RENTAL, Can.LIST_RENTALS,
+            Can.RENTAL_MESSAGES_IN_LIST,
         }
     )  # fmt: skip
 
@@ -119,10 +122,53 @@ class Sandbox(Adapter):
         return [self._read("/v1/catalogue", read_catalogue, max_bytes=LONG_LIST_BYTES)]
 
     def prices(self, known: Sequence[CatalogueItem] = ()) -> Sequence[Call[Sequence[ListedOffer]]]:
-        return [self._read("/v1/prices", read_prices, max_bytes=LONG_LIST_BYTES)]
+        return [
+            self._read("/v1/prices", read_prices, max_bytes=LONG_LIST_BYTES),
+            self._read("/v1/rental_prices", read_rental_prices, max_bytes=LONG_LIST_BYTES),
+        ]
 
     def balance(self) -> Call[int]:
         return self._read("/v1/balance", read_balance)
+
+    def rent(
+        self,
+        *,
+        service: str,
+        country: str,
+        operator: str,
+        offer_ref: str,
+        hours: int,
+        ceiling_micros: int,
+        our_ref: str,
+    ) -> Call[Lease]:
+        wish = {
+            "service": service,
+            "country": country,
+            "hours": hours,
+            "max_price": ceiling_micros,
+            "ref": our_ref,
+        }
+        if self.account.callback_url:
+            wish["callback_url"] = self.account.callback_url
+        return self._write("/v1/rentals", read_rental, wish)
+
+    def rental_status(self, *, upstream_ref: str) -> Call[Status]:
+        return self._read(f"/v1/rentals/{upstream_ref}", read_status, max_bytes=LONG_LIST_BYTES)
+
+    def list_rentals(self) -> Call[Sequence[ListedLease]]:
+        return self._read("/v1/rentals", read_rentals, max_bytes=LONG_LIST_BYTES)
+
+    def extend_rental(
+        self, *, upstream_ref: str, hours: int, ceiling_micros: int, our_ref: str
+    ) -> Call[Extension]:
+        wish = {"hours": hours, "max_price": ceiling_micros}
+        return self._write(f"/v1/rentals/{upstream_ref}/extend", read_extension, wish)
+
+    def cancel_rental(self, *, upstream_ref: str) -> Call[int | None]:
+        return self._write(f"/v1/rentals/{upstream_ref}/cancel", read_refund)
+
+    def finish_rental(self, *, upstream_ref: str) -> Call[None]:
+        return self._write(f"/v1/rentals/{upstream_ref}/finish", read_done)
 
     def read_callback(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> Callback:
         given = {name.lower(): value for name, value in headers.items()}
@@ -134,7 +180,8 @@ class Sandbox(Adapter):
         if not timestamp.isdecimal() or abs(now.timestamp() - int(timestamp[:15])) > CALLBACK_SECONDS:
             raise Refused("too old")
         content = _object(body)
-        return Callback(str(content["id"]), is_proof=True, status=_status(content))
+        is_rental = content.get("rental") is True
+        return Callback(str(content["id"]), is_proof=True, status=_status(content), is_rental=is_rental)
 
     def _read(self, path: str, read: Reader[T], *, max_bytes: int = 65_536) -> Call[T]:
         return Call(
@@ -173,6 +220,48 @@ def read_lease(reply: Reply) -> Lease:
         is_retriable=True,
         operator=content["operator"],
     )
+
+
+def read_rental(reply: Reply) -> Lease:
+    content = _content(reply)
+    if not content["id"].isdecimal() or not content["phone"].isdecimal():
+        raise OutcomeUnknown("a rental was answered without an id or phone")
+    return Lease(
+        upstream_ref=content["id"],
+        phone=content["phone"],
+        cost_micros=_micros(content["price"]),
+        expire_at=_time(content["expires"]),
+        operator=content["operator"],
+    )
+
+
+def read_extension(reply: Reply) -> Extension:
+    content = _content(reply)
+    return Extension(cost_micros=_micros(content["price"]), ends_at=_time(content["expires"]))
+
+
+def read_refund(reply: Reply) -> int | None:
+    return _micros(_content(reply)["refund"])
+
+
+def read_rentals(reply: Reply) -> Sequence[ListedLease]:
+    return [
+        ListedLease(
+            upstream_ref=upstream_ref,
+            phone=phone,
+            state=STATES.get(state, UpstreamState.UNKNOWN),
+            our_ref=our_ref,
+            service=service,
+            country=country,
+            cost_micros=price,
+            created_at=_time(at),
+            messages=[_sms(line) for line in messages],
+            expire_at=_time(expires),
+        )
+        for upstream_ref, our_ref, phone, state, service, country, price, at, messages, expires in _content(
+            reply
+        )["rows"]
+    ]
 
 
 def read_status(reply: Reply) -> Status:
@@ -231,6 +320,22 @@ def read_prices(reply: Reply) -> Sequence[ListedOffer]:
     ]
 
 
+def read_rental_prices(reply: Reply) -> Sequence[ListedOffer]:
+    return [
+        ListedOffer(
+            service=service,
+            country=country,
+            cost_micros=_micros(price),
+            count=count,
+            operator=operator,
+            upstream_ref=offer,
+            kind="rental",
+            duration_hours=hours,
+        )
+        for service, country, operator, offer, price, count, hours in _content(reply)["rows"]
+    ]
+
+
 def _content(reply: Reply) -> dict[str, Any]:
     """The object of an answer. Raises the refusal that it names, or OutcomeUnknown for anything unknown."""
     content = _object(reply.text)
@@ -270,7 +375,9 @@ def _status(content: Mapping[str, Any]) -> Status:
     state = STATES.get(content.get("s", ""))
     if state is None:
         return NO_NEWS
-    return Status(state, [_sms(line) for line in content.get("m", ())], content.get("p"))
+    expires = content.get("expires")
+    messages = [_sms(line) for line in content.get("m", ())]
+    return Status(state, messages, content.get("p"), None if expires is None else _time(expires))
 
 
 def _sms(line: Mapping[str, Any]) -> Sms:

@@ -33,7 +33,7 @@ def load_catalogue() -> None:
                 popular_rank=line.popular_rank,
                 is_other=line.id == "other",
             )
-            for line in canonical.services()
+            for line in (*canonical.services(), canonical.ANY_SERVICE)
         ],
         update_conflicts=True,
         unique_fields=["id"],
@@ -76,8 +76,9 @@ def _load_codes() -> None:
 def _default_codes() -> Iterable[tuple[str, str, str, str]]:
     """Scheme, kind, canonical id and code of every line; of two that claim one code the first keeps it."""
     service, country = str(CodeMap.Kind.SERVICE), str(CodeMap.Kind.COUNTRY)
-    for one in canonical.services():
-        yield "retail", service, one.id, one.id
+    for one in (*canonical.services(), canonical.ANY_SERVICE):
+        if one is not canonical.ANY_SERVICE:  # retail has no rentals
+            yield "retail", service, one.id, one.id
         yield "sandbox", service, one.id, one.id
         yield "handler", service, one.id, one.handler_code
         yield "rentverify", service, one.id, one.rentverify_code

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from providers.canonical import ANY_SERVICE
 from providers.sandbox.books import OPEN_STATES, Account, Books, Lease
 from providers.sandbox.faults import Fault
 from providers.sandbox.http import error, reply
@@ -57,7 +58,7 @@ def _allocate(
     return books.open_lease(
         account,
         ref=str(wish.get("ref", "")),
-        phone=_phone(pair[1], books.last_id + 1),
+        phone=phone_of(pair[1], books.last_id + 1),
         service=pair[0],
         country=pair[1],
         operator=tier.operator,
@@ -115,7 +116,7 @@ def _dial_code(country: str) -> str:
     return next(each.dial_codes[0] for each in sold_countries() if each.id == country)
 
 
-def _phone(country: str, lease_id: int) -> str:
+def phone_of(country: str, lease_id: int) -> str:
     """A number nobody else has here: the dial code and digits made from the lease's id."""
     dial = _dial_code(country)
     if dial == "1":
@@ -139,6 +140,8 @@ def status_of(lease: Lease) -> dict[str, Any]:
     facts: dict[str, Any] = {"s": lease.state}
     if lease.messages:
         facts |= {"m": lease.messages, "p": lease.cost}
+    if lease.hours:
+        facts |= {"p": lease.charged - lease.refunded, "expires": int(lease.expires), "rental": True}
     return facts
 
 
@@ -158,6 +161,7 @@ def list_open(books: Books, account: Account, _id: int, _body: bytes, _fault: Fa
             one.messages,
         )
         for one in account.open.values()
+        if not one.hours
     ]
     return reply({"columns": LIST_COLUMNS, "rows": rows})
 
@@ -222,7 +226,7 @@ def catalogue(_books: Books, _account: Account, _id: int, _body: bytes, _fault: 
     """GET /v1/catalogue: codes and names."""
     return reply(
         {
-            "services": [(service.id, service.name) for service in sold_services()],
+            "services": [(service.id, service.name) for service in (*sold_services(), ANY_SERVICE)],
             "countries": [(country.id, country.name) for country in sold_countries()],
         }
     )

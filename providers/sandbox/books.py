@@ -20,7 +20,9 @@ KEY_PREFIX = b"sandbox_"
 
 @dataclass(slots=True)
 class Lease:
-    """One number that an account holds or held. Times are Unix seconds, money micro-USD."""
+    """One number that an account holds or held; with `hours` it is rented. Times are Unix seconds, money
+    micro-USD.
+    """
 
     id: int
     ref: str
@@ -34,6 +36,7 @@ class Lease:
     cancelable: float
     expires: float
     callback_url: str = ""
+    hours: int = 0
     state: str = "waiting"
     charged: int = 0
     refunded: int = 0
@@ -49,6 +52,7 @@ class Settings:
     delay_seconds: float = 0.0
     cancel_lock_seconds: float = 10.0
     life_seconds: float = 1_200.0
+    guard_seconds: float = 1_200.0  # a rental cancelled within it and without a message costs nothing
     callbacks: bool = True
     callback_url: str = ""  # where to, when an order names no address
     price_step_micros: int = 1  # prices are rounded up to multiples of it
@@ -134,10 +138,14 @@ class Books:
         self._apply_message(account, lease, message, charge)
         self._note("message", account, [lease.id, message, charge])
 
-    def set_state(self, account: Account, lease: Lease, state: str) -> None:
-        """Ends or changes a lease; `canceled`, `expired` and `refunded` give its money back."""
-        self._apply_state(account, lease, state)
-        self._note("state", account, [lease.id, state])
+    def set_state(self, account: Account, lease: Lease, state: str, *, refund: int | None = None) -> None:
+        """Ends or changes a lease; `canceled`, `expired` and `refunded` give its money back, or `refund`."""
+        self._apply_state(account, lease, state, refund)
+        self._note("state", account, [lease.id, state, refund])
+
+    def extend(self, account: Account, lease: Lease, hours: int, cost: int) -> None:
+        self._apply_extension(account, lease, hours, cost)
+        self._note("extension", account, [lease.id, hours, cost])
 
     def add_report(self, account: Account, lease: Lease, reason: int) -> None:
         lease.reported = reason
@@ -150,7 +158,7 @@ class Books:
     def expire_due(self, account: Account) -> None:
         now = time.time()
         for lease in [lease for lease in account.open.values() if lease.expires <= now]:
-            self.set_state(account, lease, "finished" if lease.messages else "expired")
+            self.set_state(account, lease, "finished" if lease.messages or lease.hours else "expired")
 
     # --- how a change is applied, first time or from the journal ---
 
@@ -168,12 +176,19 @@ class Books:
             account.balance -= lease.refunded
             lease.refunded = 0
 
-    def _apply_state(self, account: Account, lease: Lease, state: str) -> None:
+    def _apply_extension(self, account: Account, lease: Lease, hours: int, cost: int) -> None:
+        lease.hours += hours
+        lease.expires += hours * 3_600
+        lease.charged += cost
+        lease.status_reply = b""
+        account.balance -= cost
+
+    def _apply_state(self, account: Account, lease: Lease, state: str, refund: int | None = None) -> None:
         lease.state = state
         lease.status_reply = b""
         if state in ("canceled", "expired", "refunded") and not lease.refunded:
             fee = min(account.settings.cancel_fee_micros, lease.charged) if state == "canceled" else 0
-            lease.refunded = lease.charged - fee
+            lease.refunded = lease.charged - fee if refund is None else refund
             account.balance += lease.refunded
         if state in OPEN_STATES:
             account.open[lease.id] = lease
@@ -209,13 +224,15 @@ class Books:
 
     def _replay_line(self, kind: str, account: Account, facts: list[Any]) -> None:
         if kind == "lease":
-            lease = Lease(**dict(zip(LEASE_FACTS, facts, strict=True)))
+            lease = Lease(**dict(zip(LEASE_FACTS, facts, strict=False)))  # older lines are shorter
             self.last_id = max(self.last_id, lease.id)
             self._apply_lease(account, lease)
         elif kind == "message":
             self._apply_message(account, account.leases[facts[0]], facts[1], facts[2])
         elif kind == "state":
-            self._apply_state(account, account.leases[facts[0]], facts[1])
+            self._apply_state(account, account.leases[facts[0]], *facts[1:])
+        elif kind == "extension":
+            self._apply_extension(account, account.leases[facts[0]], facts[1], facts[2])
         elif kind == "report":
             account.leases[facts[0]].reported = facts[1]
         elif kind == "balance":
@@ -224,5 +241,5 @@ class Books:
 
 LEASE_FACTS = (
     "id", "ref", "phone", "service", "country", "operator", "offer", "cost", "created", "cancelable",
-    "expires", "callback_url",
+    "expires", "callback_url", "hours",
 )  # fmt: skip

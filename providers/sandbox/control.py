@@ -10,7 +10,7 @@ from typing import Any
 from providers.sandbox.actions import status_of
 from providers.sandbox.books import Account, Books, Lease
 from providers.sandbox.faults import KINDS, Fault
-from providers.sandbox.stock import shelves
+from providers.sandbox.stock import RENT, rental_shelves, shelves
 
 Order = dict[str, Any]
 Push = Callable[[Account, Lease, Any], None]
@@ -69,14 +69,15 @@ class Control:
         return {}
 
     def settings(self, account: Account, order: Order) -> Order:
-        """{delay_ms?, cancel_lock_seconds?, life_seconds?, callbacks?, callback_url?, balance_micros?,
-        cancel_fee_micros?}
+        """{delay_ms?, cancel_lock_seconds?, life_seconds?, guard_seconds?, callbacks?, callback_url?,
+        balance_micros?, cancel_fee_micros?}
         """
         settings = account.settings
         if "delay_ms" in order:
             settings.delay_seconds = float(order["delay_ms"]) / 1_000
         settings.cancel_lock_seconds = float(order.get("cancel_lock_seconds", settings.cancel_lock_seconds))
         settings.life_seconds = float(order.get("life_seconds", settings.life_seconds))
+        settings.guard_seconds = float(order.get("guard_seconds", settings.guard_seconds))
         settings.callbacks = bool(order.get("callbacks", settings.callbacks))
         settings.cancel_fee_micros = int(order.get("cancel_fee_micros", settings.cancel_fee_micros))
         settings.callback_url = str(order.get("callback_url", settings.callback_url))
@@ -85,9 +86,12 @@ class Control:
         return {}
 
     def stock(self, account: Account, order: Order) -> Order:
-        """{service, country, offer, count?, price_micros?}: another stock (counted down) or price."""
+        """{service, country, offer, count?, price_micros?}: another stock (counted down) or price. The offer
+        `rent` is the rentals of the pair, and its price that of a day.
+        """
         pair = (order["service"], order["country"])
-        if order["offer"] not in [tier.ref for tier in shelves().get(pair, ())]:
+        offers = [tier.ref for tier in shelves().get(pair, ())] + [RENT] * (pair in rental_shelves())
+        if order["offer"] not in offers:
             raise Unknown("no such offer")
         place = (*pair, order["offer"])
         if "count" in order:
@@ -125,6 +129,7 @@ class Control:
                 "refunded_micros": one.refunded,
                 "paid_micros": one.charged - one.refunded,
                 "messages": len(one.messages),
+                "hours": one.hours,
                 "created": int(one.created),
             }
             for one in account.leases.values()

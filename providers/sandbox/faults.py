@@ -15,7 +15,7 @@ Run = Callable[[], bytes]
 class Fault:
     """One script line. `times` calls get it (negative: all); `after`: the action is done nevertheless."""
 
-    action: str  # order, status, list, cancel, retry, finish, prices, catalogue, balance, callback or *
+    action: str  # a name of actions.ACTIONS or rentals.ACTIONS, callback or *
     kind: str
     times: int = 1
     after: bool = False
@@ -99,7 +99,8 @@ def refuse(fault: Fault, run: Run) -> Outcome:
 
 def silent(fault: Fault, run: Run) -> Outcome:
     """The call is answered as if nothing were known: a status waits, a list is empty."""
-    return reply({"columns": [], "rows": []} if fault.action == "list" else {"s": "waiting"})
+    is_list = fault.action in ("list", "rental_list")
+    return reply({"columns": [], "rows": []} if is_list else {"s": "waiting"})
 
 
 def backwards(fault: Fault, run: Run) -> Outcome:
@@ -122,6 +123,7 @@ REFUSALS = {
     "too_early": ("too_early", 409),
     "wrong_state": ("wrong_state", 409),
     "unknown_order": ("unknown_order", 404),
+    "unknown_service": ("unknown_service", 404),
 }
 KINDS: dict[str, Callable[[Fault, Run], Outcome]] = {
     "late": late,

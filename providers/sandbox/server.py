@@ -7,7 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from providers.sandbox.actions import ACTIONS
+from providers.sandbox import rentals
+from providers.sandbox.actions import ACTIONS as ORDER_ACTIONS
 from providers.sandbox.books import Account, Books, Settings
 from providers.sandbox.callbacks import Callbacks
 from providers.sandbox.control import Control, Unknown
@@ -16,12 +17,16 @@ from providers.sandbox.http import Connection, Late, Outcome, error, reply
 
 BAD_KEY = error(401, "bad_key")
 NOTHING_HERE = error(404, "nothing_here")
+ACTIONS = ORDER_ACTIONS | rentals.ACTIONS
 ROUTES = {
     (b"POST", b"/v1/orders"): "order",
     (b"GET", b"/v1/orders"): "list",
     (b"GET", b"/v1/balance"): "balance",
     (b"GET", b"/v1/catalogue"): "catalogue",
     (b"GET", b"/v1/prices"): "prices",
+    (b"POST", b"/v1/rentals"): "rent",
+    (b"GET", b"/v1/rentals"): "rental_list",
+    (b"GET", b"/v1/rental_prices"): "rental_prices",
 }
 ORDER_ROUTES = {
     (b"GET", b""): "status",
@@ -29,6 +34,12 @@ ORDER_ROUTES = {
     (b"POST", b"retry"): "retry",
     (b"POST", b"finish"): "finish",
     (b"POST", b"report"): "report",
+}
+RENTAL_ROUTES = {
+    (b"GET", b""): "rental_status",
+    (b"POST", b"extend"): "extend",
+    (b"POST", b"cancel"): "rental_cancel",
+    (b"POST", b"finish"): "rental_finish",
 }
 
 
@@ -110,8 +121,9 @@ class Sandbox:
 
 
 def _route(method: bytes, path: bytes) -> tuple[str, int]:
-    if path.startswith(b"/v1/orders/"):
-        which, _, verb = path[11:].partition(b"/")
-        if which.isdigit() and len(which) < 19:
-            return ORDER_ROUTES.get((method, verb), ""), int(which)
+    for start, routes in ((b"/v1/orders/", ORDER_ROUTES), (b"/v1/rentals/", RENTAL_ROUTES)):
+        if path.startswith(start):
+            which, _, verb = path[len(start) :].partition(b"/")
+            if which.isdigit() and len(which) < 19:
+                return routes.get((method, verb), ""), int(which)
     return ROUTES.get((method, path), ""), 0

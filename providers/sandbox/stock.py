@@ -33,6 +33,12 @@ TIERS = (
 )
 
 
+RENT = "rent"  # the one price tier of rentals
+RENTED_SERVICES = 8
+RENTED_HOURS = (4, 24, 168, 720)  # the 24 hours are the price of a day, too
+DAYS_ARE_CHEAPER = {168: 0.85, 720: 0.7}
+
+
 @cache
 def sold_services() -> Sequence[canonical.CanonicalService]:
     """The ranked services first, then the others as listed; `other` is always sold."""
@@ -60,6 +66,23 @@ def shelves() -> Mapping[tuple[str, str], Sequence[Tier]]:
         for service in sold_services()
         for country in sold_countries()
     }
+
+
+@cache
+def rental_shelves() -> Mapping[tuple[str, str], Mapping[int, int]]:
+    """Every (service, country) that is rented: hours → micro-USD. `full` takes messages of any service."""
+    services = (canonical.ANY_SERVICE, *sold_services()[:RENTED_SERVICES])
+    return {
+        (service.id, country): {hours: _rent(service.id, country, hours) for hours in RENTED_HOURS}
+        for service in services
+        for country in FEATURED
+    }
+
+
+def _rent(service: str, country: str, hours: int) -> int:
+    day = 400_000 + 500_000 * _share(f"rent:{service}:{country}") + (600_000 if service == "full" else 0)
+    price = day * hours / 24 * DAYS_ARE_CHEAPER.get(hours, 1.0) if hours > 4 else day * 0.4
+    return round(price / 10_000) * 10_000
 
 
 def _tiers(service: str, country: str) -> Sequence[Tier]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from providers.contract import ListedLease
@@ -35,7 +36,26 @@ class Lost:
     exclude_prefixes: Sequence[str] = ()
 
 
-def match(lost: Sequence[Lost], free: Sequence[ListedLease], *, by_reference: bool) -> dict[str, ListedLease]:
+class Sought(Protocol):
+    """What of a lost order or rental is compared with a list."""
+
+    @property
+    def our_ref(self) -> str: ...
+    @property
+    def upstream_ref(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def ceiling_micros(self) -> int: ...
+    @property
+    def started_at(self) -> datetime: ...
+
+
+def match(
+    lost: Sequence[Sought], free: Sequence[ListedLease], *, by_reference: bool
+) -> dict[str, ListedLease]:
     """Leases nobody has, by our references. Where the provider keeps none: same service and country, a price
     within the ceiling, made at the time; the oldest order gets the oldest lease, each lease once.
     """
@@ -52,7 +72,7 @@ def match(lost: Sequence[Lost], free: Sequence[ListedLease], *, by_reference: bo
     return matched
 
 
-def _fits(row: Lost, lease: ListedLease) -> bool:
+def _fits(row: Sought, lease: ListedLease) -> bool:
     if row.upstream_ref:
         return lease.upstream_ref == row.upstream_ref
     assert lease.created_at is not None
