@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 
+from activations.decision_admin import decision_table
+from activations.decisions import decision_of
 from activations.history_admin import HistoryCountAdmin
 from activations.models import (
     Activation,
@@ -42,6 +42,7 @@ from portal.admin import (
 from portal.dialogs import dialog, go_to
 from portal.errors import PortalError
 from providers.admin import UnnamedProviders
+from providers.queries import provider_names, shows_decisions
 
 STATUS_COLORS = {"active": "info", "finalized": "success", "expired": "warning", "canceled": "warning"}
 OUTCOME_COLORS = {"leased": "success", "refused": "warning", "unknown": "danger", "unreachable": "warning"}
@@ -127,7 +128,13 @@ class ActivationAdmin(UnnamedProviders, ReadOnlyAdmin):
         ("cancelable_after", "cancel_requested_at"),
         ("upstream_ref", "upstream_state"),
     ]
-    readonly_fields = [name for pair in fields for name in pair] + ["cost", "provider", "show_decision"]
+    readonly_fields = [
+        *(name for pair in fields for name in pair),
+        "cost",
+        "provider",
+        "show_decision",
+        "show_choice",
+    ]
     customer_price = money("customer_price_micros", "customer pays")
     price = money("price_micros", "tenant pays")
     due_customer_price = money("due_customer_price_micros", "next message bills the customer")
@@ -136,8 +143,12 @@ class ActivationAdmin(UnnamedProviders, ReadOnlyAdmin):
     cost = money("cost_micros", "provider charges")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """What the platform pays, and to whom, is only the operator's business."""
-        return [*self.fields, ("cost", "provider"), "show_decision"] if _is_operator(request) else self.fields
+        """What the platform pays, and to whom, is only the operator's business. How an order was routed is
+        its tenant's too, where the routing policy says so.
+        """
+        if _is_operator(request):
+            return [*self.fields, ("cost", "provider"), "show_decision"]
+        return [*self.fields, "show_choice"] if obj and shows_decisions(obj.tenant_id) else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.readonly_fields
@@ -152,7 +163,13 @@ class ActivationAdmin(UnnamedProviders, ReadOnlyAdmin):
 
     @display(description="routing decision")
     def show_decision(self, activation: Activation) -> str:
-        return format_html("<pre>{}</pre>", json.dumps(activation.routing, indent=2, sort_keys=True))
+        decision = decision_of(activation.routing)
+        names = provider_names(decision.providers if decision else ())
+        return decision_table(decision, names=names, shows_cost=True)
+
+    @display(description="routing decision")
+    def show_choice(self, activation: Activation) -> str:
+        return decision_table(decision_of(activation.routing), names={}, shows_cost=False)
 
     def has_refund_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return self._may(request, MANAGERS)

@@ -8,6 +8,7 @@ service, country and offer columns have none (`db_constraint=False`): their rows
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
@@ -339,7 +340,8 @@ class PriceToken(models.Model):
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="+", db_index=False)
     service = models.ForeignKey(Service, models.CASCADE, related_name="+", db_index=False)
     country = models.ForeignKey(Country, models.CASCADE, related_name="+", db_index=False)
-    quality_factor = models.FloatField()
+    quality_factor = models.FloatField(null=True)
+    exclude_prefixes = ArrayField(models.CharField(max_length=20), default=list)
     suggested_micros = models.BigIntegerField()
     expires_at = models.DateTimeField(db_index=True)
     used_at = models.DateTimeField(null=True)

@@ -18,6 +18,7 @@ from activations.services.rentals.checking import check_due_rentals, end_due_ren
 from activations.services.rentals.lost import reconcile_due_rentals
 from activations.services.rentals.renewing import remind_due_rentals, renew_due_rentals
 from activations.services.request_keys import forget_old_keys
+from activations.services.spending import check_caps
 
 
 @shared_task(ignore_result=True)
@@ -36,6 +37,12 @@ def count_history() -> None:
 def measure_routes() -> None:
     """Bring the figures of routes, which the router reads, up to date."""
     measure_due()
+
+
+@shared_task(ignore_result=True)
+def stop_at_daily_caps() -> None:
+    """Stop buying where a day's money is spent."""
+    check_caps()
 
 
 @shared_task(ignore_result=True)

@@ -9,8 +9,9 @@ from billing.money import CENT
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One order as asked for. Prices are micro-USD; `max_price_micros` caps the tenant's price and
-    `max_customer_price_micros` what the customer pays, which is a multiple of `price_step_micros`.
+    """One order as asked for. Prices are micro-USD; `min_price_micros` and `max_price_micros` bound the
+    tenant's price, `max_customer_price_micros` what the customer pays, which is a multiple of
+    `price_step_micros`. No quality factor: the tenant's default.
 
     Exactly one of `customer_price_micros` and `markup_percent` sets the customer's price; with neither, the
     tenant's price rules do. `operator`: names separated by commas, or any.
@@ -20,13 +21,14 @@ class Wish:
 
     service_id: str
     country_id: str
+    min_price_micros: int | None = None
     max_price_micros: int | None = None
     max_customer_price_micros: int | None = None
     price_step_micros: int = CENT
     billing_mode: str = "fixed"
     customer_price_micros: int | None = None
     markup_percent: int | None = None
-    quality_factor: float = 50.0
+    quality_factor: float | None = None
     operator: str = "any"
     capability: str = "sms"
     include_providers: tuple[int, ...] = ()
@@ -45,6 +47,7 @@ class RentalWish:
     service_id: str
     country_id: str
     hours: int
+    min_price_micros: int | None = None
     max_price_micros: int | None = None
     customer_price_micros: int | None = None
     quality_factor: float = 0.0

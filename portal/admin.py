@@ -189,6 +189,11 @@ def dollars(micros: int | None) -> str:
     return f"{sign}${micros // 1_000_000:,}.{fraction}"
 
 
+def percent(share: float | None) -> str:
+    """A share for people, in whole percent."""
+    return "–" if share is None else f"{share:.0%}"
+
+
 def money(field: str, label: str = "") -> Any:
     """A read-only column showing `field` (micro-USD) in dollars."""
 

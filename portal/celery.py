@@ -62,6 +62,7 @@ SWEEPS = (
     "activations.tasks.check_rentals",
     "activations.tasks.end_rentals",
     "activations.tasks.reconcile_rentals",
+    "activations.tasks.stop_at_daily_caps",
     "webhooks.tasks.dispatch_due_events",
     "api.tasks.publish_due_lists",
 )

@@ -42,6 +42,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
     "Supply": [
         ("providers.Provider", "cell_tower"),
         ("providers.ProviderHealth", "monitor_heart"),
+        ("providers.RoutingPolicy", "alt_route"),
         ("providers.RouteQuality", "speed"),
         ("providers.Offer", "inventory_2"),
         ("providers.Service", "apps"),
@@ -67,6 +68,8 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("providers.CatalogueSync", "sync"),
         ("providers.OfferDay", "show_chart"),
         ("providers.CatalogueChange", "change_circle"),
+        ("providers.RoutingRule", "rule"),
+        ("providers.ProviderSpend", "payments"),
         ("providers.RouteOutcome", "bar_chart"),
         ("providers.RouteSheet", "table_view"),
         ("providers.RouteMark", "bookmark"),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from portal.admin import (
     MANAGERS,
@@ -24,7 +31,9 @@ from portal.admin import (
     money,
     role_of,
 )
+from portal.dialogs import dialog, go_to
 from portal.encryption import SecretUnreadable
+from providers import health, routing_admin
 from providers.catalogue.due import ask_for_sync
 from providers.codes import leads_somewhere
 from providers.contract import BadOptions
@@ -41,7 +50,6 @@ from providers.models import (
     Service,
 )
 from providers.registry import ADAPTERS, check_options
-from providers.routing_admin import RouteMarkAdmin, RouteOutcomeAdmin, RouteQualityAdmin, RouteSheetAdmin
 
 HEALTH_COLORS = {
     "ok": "success",
@@ -49,6 +57,8 @@ HEALTH_COLORS = {
     "out_of_funds": "danger",
     "bad_credentials": "danger",
     "banned": "danger",
+    "paused": "warning",
+    "spent": "warning",
 }
 
 
@@ -129,6 +139,16 @@ class CodeMapAdmin(ScopedAdmin):
     search_fields = ["=code", "=canonical_id"]
     search_help_text = "A whole code or canonical id."
     ordering = ["scheme", "kind", "code"]
+
+
+class PauseForm(BaseDialogForm):
+    """For how long, and why."""
+
+    minutes = forms.IntegerField(
+        min_value=1, max_value=60 * 24 * 30, required=False, widget=UnfoldAdminIntegerFieldWidget,
+        help_text="Empty: until somebody resumes it.",
+    )  # fmt: skip
+    reason = forms.CharField(max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
 
 
 def _secret_field(label: str, hint: str = "") -> forms.CharField:
@@ -220,12 +240,13 @@ class ProviderAdmin(ScopedAdmin):
         (None, {"fields": ["display_name", "public_no", "protocol", "base_url", "tenant", "options"]}),
         ("Account", {"fields": ["new_secret", "secret_state", "callback_path", "new_callback_secret",
                                "callback_secret_state", "show_health"]}),
-        ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority"]}),
+        ("Selling", {"fields": ["is_enabled", "serves_live", "serves_test", "priority", "daily_cap_micros"]}),
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
                               "check_seconds", "sync_seconds", "rental_pays_days_back", "rental_ends_unused",
                               "created_at"]}),
     ]  # fmt: skip
     actions = ["resume", "sync_now", "sync_and_accept"]
+    actions_detail = ["pause"]
     OPERATORS_ONLY = ("public_no", "protocol", "base_url", "tenant", "options", "serves_live", "serves_test",
                       "cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
                       "check_seconds", "sync_seconds")  # fmt: skip
@@ -251,12 +272,27 @@ class ProviderAdmin(ScopedAdmin):
     def callback_path(self, provider: Provider) -> str:
         return f"/callbacks/{provider.callback_token}/" if provider.pk else "–"
 
+    @dialog(
+        "Pause",
+        permission="change",
+        form=PauseForm,
+        text="Nothing new is ordered there; numbers that are open go on. Resume ends it sooner.",
+    )
+    def pause(self, request: HttpRequest, form: PauseForm, object_id: str) -> HttpResponse:
+        provider = self.get_queryset(request).get(pk=object_id)
+        now, minutes = timezone.now(), form.cleaned_data["minutes"]
+        until = now + timedelta(minutes=minutes) if minutes else None
+        health.pause(provider.pk, until=until, reason=form.cleaned_data["reason"], now=now)
+        self.log_change(request, provider, "Paused.")
+        messages.success(request, f"{provider} is paused.")
+        return go_to(request, Provider, object_id)
+
     @admin.action(description="Resume: forget blocks and failures", permissions=["change"])
     def resume(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
-        ok = {"state": ProviderHealth.State.OK, "reason": "", "failures": 0, "blocked_until": None}
-        blocked = ProviderHealth.objects.filter(provider__in=providers.values("pk"))
-        count = blocked.update(**ok, updated_at=timezone.now())
-        messages.success(request, f"Providers that are asked again: {count}.")
+        asked = list(providers.values_list("pk", flat=True))
+        for provider_id in asked:
+            health.resume(provider_id)
+        messages.success(request, f"Providers that are asked again: {len(asked)}.")
 
     @admin.action(description="Sync now: read the price list", permissions=["change"])
     def sync_now(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
@@ -352,10 +388,4 @@ class CatalogueChangeAdmin(ReadOnlyAdmin):
     list_select_related = ["tenant"]
 
 
-__all__ = [
-    "RouteMarkAdmin",
-    "RouteOutcomeAdmin",
-    "RouteQualityAdmin",
-    "RouteSheetAdmin",
-    "UnmappedCodeAdmin",
-]
+__all__ = ["UnmappedCodeAdmin", "routing_admin"]

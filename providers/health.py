@@ -3,7 +3,8 @@
 Trouble that the upstream names (funds, key, ban, rate) pauses it until a time. Calls that fail in a row open
 the breaker for a time that doubles with each further failure; when it is over the router lets one order
 through (`take_probe`), so that a provider that hangs keeps one thread and not all, and a success closes the
-breaker. Only a change of state is told: as an
+breaker. An operator's pause and a reached daily cap stop a provider likewise; what calls come to neither ends
+nor hides them. Only a change of state is told: as an
 event to the tenant whose account it is, and for the shared pool, which has no tenant, as a warning in the log
 that the operator's alerts watch.
 """
@@ -55,8 +56,10 @@ VALUES (%(provider)s, %(state)s, %(reason)s, %(times)s, %(until)s, %(now)s)
 ON CONFLICT (provider_id) DO UPDATE
 SET state = excluded.state, reason = excluded.reason, failures = h.failures + excluded.failures,
     blocked_until = excluded.blocked_until, updated_at = excluded.updated_at
-WHERE h.state <> excluded.state OR h.blocked_until IS NULL
-   OR h.blocked_until < excluded.blocked_until - interval '5 seconds'
+WHERE %(held)s OR (
+    (h.state NOT IN ('paused', 'spent') OR h.blocked_until <= excluded.updated_at)
+    AND (h.state <> excluded.state OR h.blocked_until IS NULL
+         OR h.blocked_until < excluded.blocked_until - interval '5 seconds'))
 RETURNING old.state, new.state
 """
 # Failures of calls that were under way when it opened neither count nor lengthen the pause.
@@ -84,6 +87,7 @@ CLEAR = """
 UPDATE providers_providerhealth AS h
 SET state = 'ok', reason = '', failures = 0, blocked_until = NULL, updated_at = %(now)s
 WHERE provider_id = %(provider)s AND (state <> 'ok' OR failures > 0)
+  AND (%(held)s OR state NOT IN ('paused', 'spent') OR blocked_until <= %(now)s)
   AND (%(all)s OR (state <> 'out_of_funds' AND (
        reason IN ('unreachable', 'outcome_unknown', 'bad_credentials', 'probing')
        OR coalesce(blocked_until <= %(now)s, true))))
@@ -107,7 +111,9 @@ def note_failure(provider_id: int, error: ProviderError, now: datetime, *, times
     for kind, state in STATE_OF.items():
         if isinstance(error, kind):
             until = getattr(error, "until", None) or now + OWN_PAUSE[kind]
-            _write(PAUSE, provider_id, error.code, now, state=str(state), until=until, times=times)
+            _write(
+                PAUSE, provider_id, error.code, now, state=str(state), until=until, times=times, held=False
+            )
             return
     if isinstance(error, (Unreachable, OutcomeUnknown)):
         _write(
@@ -133,19 +139,29 @@ def take_probe(provider_id: int, now: datetime) -> bool:
 
 def flag(provider_id: int, reason: str, now: datetime) -> None:
     """It did what it must not do (U7: `wrong_price`): not asked for numbers for a while, and told."""
-    _write(PAUSE, provider_id, reason, now, state="degraded", until=now + FLAGGED_PAUSE, times=1)
+    _write(PAUSE, provider_id, reason, now, state="degraded", until=now + FLAGGED_PAUSE, times=1, held=False)
+
+
+def pause(provider_id: int, *, until: datetime | None, reason: str, now: datetime) -> None:
+    """The operator wants no new orders there until then (None: until he resumes it); running ones go on."""
+    _write(PAUSE, provider_id, reason[:200], now, state="paused", until=until, times=0, held=True)
+
+
+def stop_for_the_day(provider_id: int, *, until: datetime, now: datetime) -> None:
+    """Its daily cap is reached: no new orders until midnight."""
+    _write(PAUSE, provider_id, "daily_cap", now, state="spent", until=until, times=0, held=True)
 
 
 def note_success(provider_id: int, *, ordered: bool = False, now: datetime | None = None) -> None:
     """It answered. Empty funds end only with a sold number (`ordered`); a ban, rate limit or flag with that
     or with its time. Nothing is written when nothing was wrong.
     """
-    _write(CLEAR, provider_id, "", now or timezone.now(), all=ordered)
+    _write(CLEAR, provider_id, "", now or timezone.now(), all=ordered, held=False)
 
 
 def resume(provider_id: int, *, now: datetime | None = None) -> None:
-    """The operator put it right (new key, money): ask it again from now on."""
-    _write(CLEAR, provider_id, "", now or timezone.now(), all=True)
+    """The operator put it right (new key, money), or a pause is over: ask it again from now on."""
+    _write(CLEAR, provider_id, "", now or timezone.now(), all=True, held=True)
 
 
 def _write(sql: str, provider_id: int, reason: str, now: datetime, **facts: Any) -> None:

@@ -15,7 +15,15 @@ from django.db.models.functions import Now
 from accounts.models import Tenant
 from portal.encryption import EncryptedSecret
 from providers.mapping_models import UnmappedCode
-from providers.routing_models import RouteMark, RouteOutcome, RouteQuality, RouteSheet
+from providers.routing_models import (
+    ProviderSpend,
+    RouteMark,
+    RouteOutcome,
+    RouteQuality,
+    RouteSheet,
+    RoutingPolicy,
+    RoutingRule,
+)
 
 CANONICAL_ID = r"^[a-z0-9][a-z0-9_.-]*$"
 
@@ -142,6 +150,9 @@ class Provider(models.Model):
         db_default=False,
         help_text="Closes and pays back a rental without a message when its guard time ends.",
     )
+    daily_cap_micros = models.BigIntegerField(
+        null=True, blank=True, help_text="What may be spent here in a day (UTC); empty: no cap."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -159,6 +170,8 @@ class ProviderHealth(models.Model):
         OUT_OF_FUNDS = "out_of_funds"
         BAD_CREDENTIALS = "bad_credentials"
         BANNED = "banned"
+        PAUSED = "paused", "paused by the operator"
+        SPENT = "spent", "daily cap reached"
 
     provider = models.OneToOneField(Provider, models.CASCADE, primary_key=True, related_name="health")
     state = models.CharField(max_length=16, choices=State.choices, default=State.OK, db_default=State.OK)
@@ -336,10 +349,13 @@ __all__ = [
     "OfferDay",
     "Provider",
     "ProviderHealth",
+    "ProviderSpend",
     "RouteMark",
     "RouteOutcome",
     "RouteQuality",
     "RouteSheet",
+    "RoutingPolicy",
+    "RoutingRule",
     "Service",
     "UnmappedCode",
 ]

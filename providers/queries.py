@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing.money import CENT, round_up
 from billing.prices import Rules
 from providers.codes import NAMED
-from providers.models import CodeMap, Country, Provider, ProviderHealth, Service, UnmappedCode
+from providers.models import (
+    CodeMap,
+    Country,
+    Provider,
+    ProviderHealth,
+    RoutingPolicy,
+    Service,
+    UnmappedCode,
+)
 
 # What a tenant may buy now: in stock, at a provider that is on and not resting.
 FOR_SALE = """
@@ -169,6 +177,23 @@ def _rows(
         rows = cursor.fetchall()
     width = len(_Sold._fields)
     return ((_Sold._make(row[:width]), row[width:]) for row in rows)
+
+
+def providers_for(tenant_ids: Sequence[int] | None) -> QuerySet[Provider]:
+    """The shared pool and these tenants' own accounts, by number; None: everybody's."""
+    found = Provider.objects.order_by("public_no")
+    return found if tenant_ids is None else found.filter(Q(tenant=None) | Q(tenant__in=tenant_ids))
+
+
+def provider_names(numbers: Iterable[int]) -> dict[int, str]:
+    """What operators call the providers with these public numbers."""
+    found = Provider.objects.filter(public_no__in=list(numbers)).values_list("public_no", "display_name")
+    return {number: f"{number} · {name}" for number, name in found}
+
+
+def shows_decisions(tenant_id: int) -> bool:
+    """Whether a reseller's members may see how his orders were routed."""
+    return RoutingPolicy.objects.filter(tenant=tenant_id, shows_decisions=True).exists()
 
 
 def called_provider(*, token: str) -> Provider | None:

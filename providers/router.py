@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from billing.money import CENT, round_up
 from billing.prices import Rules
 from portal.encryption import SecretUnreadable
 from portal.errors import (
@@ -22,36 +20,17 @@ from portal.errors import (
 )
 from providers.contract import Account, Adapter
 from providers.health import take_probe
+from providers.ranking import DEGRADED, Priced, Rejected, RouteWish, decision, fitting, ranked
 from providers.registry import ADAPTERS, callback_url
-from providers.routing_sql import Measured, OfferRow, Sample, Shelf, rental_shelf_of, shelf_of
-from providers.scoring import EVEN, score, shrunk
+from providers.routing_sql import Shelf, rental_shelf_of, shelf_of
+from providers.scoring import EVEN
 from providers.secrets import open_secret
 
 CANDIDATES_MAX = 4
-DEGRADED = "degraded"
 # A provider in one of these is out of reach for now; it is the operator's trouble, not a lack of numbers.
-OUT_OF_REACH = frozenset({"tripped", "out_of_funds", "bad_credentials", "banned", "secret_unreadable"})
-
-
-class RouteWish(Protocol):
-    """What the router reads of a wish (activations.wish.Wish is one). Amounts: tenant price in micro-USD."""
-
-    @property
-    def service_id(self) -> str: ...
-    @property
-    def country_id(self) -> str: ...
-    @property
-    def max_price_micros(self) -> int | None: ...
-    @property
-    def quality_factor(self) -> float: ...
-    @property
-    def operator(self) -> str: ...
-    @property
-    def capability(self) -> str: ...
-    @property
-    def include_providers(self) -> Collection[int]: ...
-    @property
-    def exclude_providers(self) -> Collection[int]: ...
+OUT_OF_REACH = frozenset(
+    {"tripped", "out_of_funds", "bad_credentials", "banned", "secret_unreadable", "paused", "spent"}
+)
 
 
 class RentalRouteWish(RouteWish, Protocol):
@@ -96,25 +75,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """At most four candidates, best first, all at or below the cap. `decision` is kept with the order.
+    """At most four candidates, best first, all at or below the cap. `decision` is kept with the order;
+    `quality_factor`: what they were ranked with, 0…100.
 
     `suggested_micros`: the tenant price of the winner at even weights, cap aside.
     `cheapest_above_micros`: the nearest price above the cap, when there is one.
     """
 
     candidates: tuple[Candidate, ...]
+    quality_factor: float
     decision: dict[str, Any] = field(repr=False)
     suggested_micros: int
     cheapest_above_micros: int | None
-
-
-@dataclass(slots=True)
-class _Priced:
-    row: OfferRow
-    price_micros: int
-    quality: float | None
-    sample: Sample | None
-    score: float = 0.0
 
 
 def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, now: datetime) -> Route:
@@ -131,6 +103,7 @@ def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, 
         service_id=wish.service_id,
         country_id=wish.country_id,
         capability=wish.capability,
+        now=now,
     )
     return _best_of(shelf, wish, rules, now)
 
@@ -155,6 +128,7 @@ def find_rental_route(
         country_id=wish.country_id,
         hours=wish.hours,
         provider_id=provider_id,
+        now=now,
     )
     return _best_of(shelf, wish, rules, now)
 
@@ -166,79 +140,33 @@ def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime) -> Rout
         raise ServiceProhibited
     if not shelf.has_country:
         raise UnknownCountry
-    rejected: Counter[tuple[int, str]] = Counter()
-    fitting = _fitting(shelf.offers, shelf.measured, wish, rules, now, rejected)
-    if not fitting:
+    rejected: Rejected = Counter()
+    offers = fitting(shelf, wish, rules, now, rejected)
+    if not offers:
         raise _nothing(rejected)
-    return _route(fitting, wish, now, rejected)
+    asked = shelf.policy.quality_factor if wish.quality_factor is None else wish.quality_factor
+    return _route(offers, wish.max_price_micros, 100 * EVEN if asked is None else asked, now, rejected)
 
 
-def _fitting(
-    rows: Iterable[OfferRow],
-    measured: Measured,
-    wish: RouteWish,
-    rules: Rules,
-    now: datetime,
-    rejected: Counter[tuple[int, str]],
-) -> list[_Priced]:
-    """The offers that could be bought, whatever they cost; the others are counted with the reason."""
-    fitting = []
-    for row in rows:
-        if reason := _objection(row, wish, now):
-            rejected[row.provider_no, reason] += 1
-        else:
-            sample = measured.of(row)
-            quality = shrunk(sample.codes, sample.orders, row.quality) if sample else row.quality
-            fitting.append(_Priced(row, tenant_price(row, wish, rules), quality, sample))
-    return fitting
-
-
-def _objection(row: OfferRow, wish: RouteWish, now: datetime) -> str:
-    """Why an offer is left out, or an empty text."""
-    if not row.is_enabled:
-        return "paused"
-    if wish.include_providers and row.provider_no not in wish.include_providers:
-        return "not_included"
-    if row.provider_no in wish.exclude_providers:
-        return "excluded"
-    if wish.operator != "any" and row.operator not in wish.operator.split(","):
-        return "operator"
-    if row.protocol not in ADAPTERS:
-        return "unknown_protocol"
-    if row.state != "ok" and (row.blocked_until is None or row.blocked_until > now):
-        return "tripped" if row.state == DEGRADED else row.state
-    return ""
-
-
-def tenant_price(row: OfferRow, wish: RouteWish, rules: Rules) -> int:
-    """By the platform's rules; for the tenant's own account what it costs him, rounded up to a cent."""
-    if row.is_own:
-        return round_up(row.cost_micros, CENT) * row.units
-    return rules.tenant_price(row.cost_micros, wish.service_id, wish.country_id) * row.units
-
-
-def _nothing(rejected: Counter[tuple[int, str]]) -> NoNumbers | UpstreamUnavailable:
+def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
     reasons = {reason for _, reason in rejected}
     return UpstreamUnavailable() if reasons and reasons <= OUT_OF_REACH else NoNumbers()
 
 
 def _route(
-    fitting: list[_Priced], wish: RouteWish, now: datetime, rejected: Counter[tuple[int, str]]
+    offers: list[Priced], cap_micros: int | None, quality_factor: float, now: datetime, rejected: Rejected
 ) -> Route:
-    suggested = _ranked(fitting, EVEN)[0].price_micros
-    cap = wish.max_price_micros
-    above = [] if cap is None else [one for one in fitting if one.price_micros > cap]
-    affordable = (
-        fitting if not above else [one for one in fitting if cap is not None and one.price_micros <= cap]
-    )
+    suggested = ranked(offers, EVEN)[0].price_micros
+    above = [] if cap_micros is None else [one for one in offers if one.price_micros > cap_micros]
+    affordable = offers if not above else [one for one in offers if one.price_micros <= (cap_micros or 0)]
     if not affordable:
         raise MaxPriceExceeded(suggested_micros=suggested)
     for one in above:
         rejected[one.row.provider_no, "too_dear"] += 1
-    weight = min(max(wish.quality_factor / 100, 0.0), 1.0)
+    weight = min(max(quality_factor / 100, 0.0), 1.0)
     candidates: list[Candidate] = []
-    scores: list[list[object]] = []
-    for one in _ranked(affordable, weight):
+    chosen: list[Priced] = []
+    for one in ranked(affordable, weight):
         if one.row.state == DEGRADED and not take_probe(one.row.provider_id, now):
             rejected[one.row.provider_no, "tripped"] += 1
             continue
@@ -247,62 +175,21 @@ def _route(
         except SecretUnreadable:
             rejected[one.row.provider_no, "secret_unreadable"] += 1
             continue
-        scores.append(_line(one))
+        chosen.append(one)
         if len(candidates) == CANDIDATES_MAX:
             break
     if not candidates:
         raise _nothing(rejected)
     return Route(
         candidates=tuple(candidates),
-        decision=_decision(weight, len(affordable), scores, rejected),
+        quality_factor=quality_factor,
+        decision=decision(weight, affordable, chosen, rejected),
         suggested_micros=suggested,
         cheapest_above_micros=min((one.price_micros for one in above), default=None),
     )
 
 
-def _ranked(offers: Sequence[_Priced], weight: float) -> list[_Priced]:
-    """Lowest score first: (1−f)·price/max(price) + f·(1−quality); ties by priority, then cost."""
-    dearest = max(one.price_micros for one in offers) or 1
-    for one in offers:
-        one.score = score(one.price_micros, dearest, one.quality, weight)
-    return sorted(
-        offers, key=lambda one: (one.score, one.row.priority, one.row.cost_micros, one.row.offer_id)
-    )
-
-
-def _line(one: _Priced) -> list[object]:
-    """Offer, provider number, tenant price, score, cost, quality it was scored with (None: unknown), and
-    the number of our own orders that this quality rests on.
-    """
-    row = one.row
-    quality = None if one.quality is None else round(one.quality, 3)
-    orders = one.sample.orders if one.sample else 0
-    return [
-        row.offer_id,
-        row.provider_no,
-        one.price_micros,
-        round(one.score, 4),
-        row.cost_micros,
-        quality,
-        orders,
-    ]
-
-
-def _decision(
-    weight: float, fitting: int, scores: list[list[object]], rejected: Counter[tuple[int, str]]
-) -> dict[str, Any]:
-    """Small JSON: `ranked` rows are those of `_line`; `rejected` rows provider number, reason, count of
-    offers.
-    """
-    return {
-        "weight": weight,
-        "fitting": fitting,
-        "ranked": scores,
-        "rejected": [[number, reason, count] for (number, reason), count in rejected.items()],
-    }
-
-
-def _candidate(one: _Priced) -> Candidate:
+def _candidate(one: Priced) -> Candidate:
     row = one.row
     account = Account(
         base_url=row.base_url.rstrip("/"),

@@ -1,16 +1,129 @@
-"""Admin of what the router knows of routes: how good they have proven to be."""
+"""Admin of what the router knows: what each tenant wants, and how good routes have proven to be."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from portal.admin import MANAGERS, OPERATORS, OwnRelated, ReadOnlyAdmin
-from providers.routing_models import RouteMark, RouteOutcome, RouteQuality, RouteSheet
+from portal.admin import (
+    MANAGERS,
+    OPERATOR,
+    OPERATORS,
+    OwnRelated,
+    ReadOnlyAdmin,
+    Scope,
+    ScopedAdmin,
+    money,
+    own_tenants,
+    percent,
+    role_of,
+)
+from providers.queries import providers_for
+from providers.routing_models import (
+    ProviderSpend,
+    RouteMark,
+    RouteOutcome,
+    RouteQuality,
+    RouteSheet,
+    RoutingPolicy,
+    RoutingRule,
+)
 
 
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+class ProviderChoice(forms.ModelChoiceField):
+    """Members know the shared pool's providers by number only; their own have no tenant's name to hide."""
+
+    shows_names = False
+
+    def label_from_instance(self, provider: Any) -> str:
+        is_named = self.shows_names or provider.tenant_id is not None
+        return f"{provider.public_no} · {provider.display_name}" if is_named else f"no. {provider.public_no}"
+
+
+class RuleInline(Scope, TabularInline):
+    """The rules of a policy; the cap in micro-USD."""
+
+    model = RoutingRule
+    tenant_path = "policy__tenant"
+    deletable_by = MANAGERS
+    fields = ["provider", "service", "country", "verdict", "boost_percent", "min_success_percent",
+              "daily_cap_micros"]  # fmt: skip
+    extra = 0
+
+    def formfield_for_foreignkey(self, field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if field.name != "provider":
+            return super().formfield_for_foreignkey(field, request, **kwargs)
+        is_operator = role_of(request) == OPERATOR
+        choice = ProviderChoice(
+            providers_for(None if is_operator else own_tenants(request)),
+            required=False,
+            empty_label="all providers",
+            widget=UnfoldAdminSelectWidget,
+        )
+        choice.shows_names = is_operator
+        return choice
+
+
+@admin.register(RoutingPolicy)
+class RoutingPolicyAdmin(ScopedAdmin):
+    """How a reseller's orders are routed: the default weight, the least success, and rules for providers."""
+
+    visible_to = MANAGERS
+    deletable_by = OPERATORS
+    list_display = ["tenant", "quality_factor", "min_success_percent", "shows_decisions"]
+    search_fields = ["=tenant__slug"]
+    search_help_text = "A reseller's short name."
+    ordering = ["tenant"]
+    list_select_related = ["tenant"]
+    fields = ["tenant", "quality_factor", "min_success_percent", "shows_decisions"]
+    inlines = [RuleInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fixed = ("tenant",) if obj else ()
+        return fixed if role_of(request) == OPERATOR else (*fixed, "shows_decisions")
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(ReadOnlyAdmin):
+    """All rules; they are changed on their policy's page."""
+
+    tenant_path = "policy__tenant"
+    visible_to = MANAGERS
+    list_display = ["policy", "provider_no", "service", "country", "verdict", "boost_percent",
+                    "min_success_percent", "daily_cap", "spent_until"]  # fmt: skip
+    list_filter = ["verdict", ("service", OwnRelated), ("country", OwnRelated)]
+    search_fields = ["=service__id", "=country__id", "=policy__tenant__slug"]
+    search_help_text = "A service's or country's id, or a reseller's short name."
+    ordering = ["-id"]
+    list_select_related = ["policy__tenant", "provider", "service", "country"]
+    fields = readonly_fields = list_display
+    daily_cap = money("daily_cap_micros")
+
+    @display(description="provider")
+    def provider_no(self, rule: RoutingRule) -> str:
+        return f"no. {rule.provider.public_no}" if rule.provider else "all"
+
+
+@admin.register(ProviderSpend)
+class ProviderSpendAdmin(ReadOnlyAdmin):
+    """What numbers that ended on a day cost at a provider. The platform's own figures."""
+
+    visible_to = OPERATORS
+    list_display = ["day", "provider", "tenant", "cost"]
+    list_filter = [("provider", OwnRelated), ("tenant", OwnRelated)]
+    search_fields = ["=tenant__slug", "=provider__public_no"]
+    search_help_text = "A reseller's short name or a provider's number."
+    ordering = ["-day", "-id"]
+    list_select_related = ["provider", "tenant"]
+    exclude = ["cost_micros"]
+    readonly_fields = ["cost"]
+    cost = money("cost_micros")
 
 
 @admin.register(RouteQuality)

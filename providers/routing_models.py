@@ -1,4 +1,4 @@
-"""What the router knows besides offers: how good routes have proven to be.
+"""What the router knows besides offers: how good routes have proven to be, and what each tenant wants.
 
 A route is what one provider sells of a service in a country, from one operator. An empty part means "all of
 them", so that each figure exists four times: with the operator, for the service in the country, for the
@@ -8,8 +8,9 @@ country, and for the provider.
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from accounts.models import Tenant
 from providers.scoring import wilson_low
 
 
@@ -62,7 +63,7 @@ class RouteQuality(Route):
                 fields=["service_id", "country_id", "provider", "operator"],
                 name="route_quality_once",
             ),
-            models.CheckConstraint(condition=Q(codes__lte=models.F("orders")), name="route_codes_of_orders"),
+            models.CheckConstraint(condition=Q(codes__lte=F("orders")), name="route_codes_of_orders"),
         ]
         indexes = [models.Index(fields=["due_at"], name="route_quality_due")]
         verbose_name_plural = "route quality"
@@ -102,3 +103,130 @@ class RouteMark(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="route_mark_single")]
+
+
+class RoutingPolicy(models.Model):
+    """How a tenant's orders are routed. Without a row the platform's defaults hold."""
+
+    tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True, related_name="routing_policy")
+    quality_factor = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="0: the cheapest number, 100: the best at any price. For orders that name none; empty: 50.",
+    )
+    min_success_percent = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Routes that received codes less often are left out. Routes of few orders are tried.",
+    )
+    shows_decisions = models.BooleanField(
+        default=False,
+        help_text="The reseller's members see how each order was routed, providers by their numbers.",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quality_factor=None) | Q(quality_factor__gte=0, quality_factor__lte=100),
+                name="policy_quality_factor_is_percent",
+                violation_error_message="The quality factor lies between 0 and 100.",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_success_percent=None) | Q(min_success_percent__lte=100),
+                name="policy_min_success_is_percent",
+                violation_error_message="The minimum success lies between 0 and 100 percent.",
+            ),
+        ]
+        verbose_name_plural = "routing policies"
+
+    def __str__(self) -> str:
+        return f"routing of {self.tenant}"
+
+
+class RoutingRule(models.Model):
+    """What a tenant wants of a provider, for a service, a country, both or everything.
+
+    Each setting is taken from the most particular rule that has it: one that names the provider before one
+    for all, then service and country, service alone, country alone, neither.
+    """
+
+    class Verdict(models.TextChoices):
+        NONE = "", "–"
+        ALLOW = "allow", "allow"
+        DENY = "deny", "never buy here"
+
+    policy = models.ForeignKey(
+        RoutingPolicy, models.CASCADE, related_name="rules", db_column="tenant_id", db_index=False
+    )
+    provider = models.ForeignKey(
+        "providers.Provider",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: all providers.",
+    )
+    service = models.ForeignKey(
+        "providers.Service", models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
+    country = models.ForeignKey(
+        "providers.Country", models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
+    verdict = models.CharField(max_length=5, choices=Verdict.choices, blank=True, default="")
+    boost_percent = models.SmallIntegerField(
+        null=True, blank=True, help_text="−50 to 50; each point improves the score by 0.01."
+    )
+    min_success_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    daily_cap_micros = models.BigIntegerField(
+        null=True, blank=True, help_text="What may be spent here in a day (UTC)."
+    )
+    spent_until = models.DateTimeField(
+        null=True, editable=False, help_text="The cap is reached; set by the sweep that adds up."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["policy", "provider", "service", "country"],
+                name="routing_rule_once",
+                nulls_distinct=False,
+                violation_error_message="There is a rule for this provider, service and country.",
+            ),
+            models.CheckConstraint(
+                condition=Q(boost_percent=None) | Q(boost_percent__gte=-50, boost_percent__lte=50),
+                name="routing_rule_boost_is_bounded",
+                violation_error_message="A boost lies between −50 and 50.",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_success_percent=None) | Q(min_success_percent__lte=100),
+                name="routing_rule_min_success_is_percent",
+                violation_error_message="The minimum success lies between 0 and 100 percent.",
+            ),
+            models.CheckConstraint(
+                condition=Q(daily_cap_micros=None)
+                | Q(daily_cap_micros__gte=0, provider__isnull=False, service=None, country=None),
+                name="routing_rule_cap_is_of_a_provider",
+                violation_error_message="A daily cap is for one provider, whatever the service and country.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join([self.service_id or "all services", self.country_id or "all countries"])
+
+
+class ProviderSpend(models.Model):
+    """What numbers that ended on a UTC day cost at a provider: daily caps are checked against it."""
+
+    id = models.BigAutoField(primary_key=True)
+    provider = models.ForeignKey("providers.Provider", models.CASCADE, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    cost_micros = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["day", "provider", "tenant"], name="provider_spend_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} on {self.day}"

@@ -7,9 +7,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-import orjson
-
 from portal.fastlane import fetch_all
+from providers.routing_facts import Measured, Policy
 
 ROWS_MAX = (
     200  # the cheapest lines of a service in a country; a dialect with more tiers than that exists nowhere
@@ -24,7 +23,15 @@ COLUMNS = """
 """
 # The first row holds what is known of the pair, the others one offer each.
 QUERY = """
-SELECT s.prohibited, c.id IS NOT NULL, of_pair.figures, of_country.figures, of_all.figures, {blank}
+SELECT s.prohibited, c.id IS NOT NULL, of_pair.figures, of_country.figures, of_all.figures,
+    policy.quality_factor, policy.min_success_percent, CASE WHEN policy.tenant_id IS NOT NULL THEN (
+        SELECT json_agg(json_build_array(r.provider_id, r.verdict, r.boost_percent, r.min_success_percent,
+                                         extract(epoch FROM r.spent_until))
+                        ORDER BY r.provider_id IS NULL, r.service_id IS NULL, r.country_id IS NULL)::text
+        FROM providers_routingrule r
+        WHERE r.tenant_id = policy.tenant_id AND (r.service_id IS NULL OR r.service_id = wish.service)
+          AND (r.country_id IS NULL OR r.country_id = wish.country)) END,
+    {blank}
 FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
 LEFT JOIN providers_service s ON s.id = wish.service
 LEFT JOIN providers_country c ON c.id = wish.country
@@ -33,8 +40,9 @@ LEFT JOIN providers_routesheet of_pair
 LEFT JOIN providers_routesheet of_country
     ON of_country.service_id = '' AND of_country.country_id = wish.country
 LEFT JOIN providers_routesheet of_all ON of_all.service_id = '' AND of_all.country_id = ''
+LEFT JOIN providers_routingpolicy policy ON policy.tenant_id = %(tenant)s::bigint
 UNION ALL
-(SELECT NULL, NULL, NULL, NULL, NULL, {columns}
+(SELECT {no_facts}, {columns}
 FROM providers_offer o
 JOIN providers_provider p ON p.id = o.provider_id
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
@@ -98,42 +106,17 @@ class OfferRow(NamedTuple):
     units: int = 1  # how often the line is bought: days of a rental that has a day's price
 
 
-FACTS = 5  # columns of the first row
+FACTS = 8  # columns of the first row
 BLANK = ["NULL"] * (len(OfferRow._fields) - 1)
-FILLED = {"columns": COLUMNS, "blank": ", ".join(BLANK), "most": ROWS_MAX}
+FILLED = {
+    "columns": COLUMNS,
+    "no_facts": ", ".join(["NULL"] * FACTS),
+    "blank": ", ".join(BLANK),
+    "most": ROWS_MAX,
+}
 RENTED = RENTALS.format(columns=COLUMNS, blank=", ".join([*BLANK, "NULL"]))
 LIVE = QUERY.format(serves="serves_live", **FILLED)
 TEST = QUERY.format(serves="serves_test", **FILLED)
-
-
-class Sample(NamedTuple):
-    """Of how many numbers that ended how many had received a code; nine of ten codes came within
-    `p90_seconds` (None: no code came).
-    """
-
-    orders: int
-    codes: int
-    p90_seconds: int | None
-
-
-class Measured:
-    """Our own experience with the routes of one service in one country (providers.routing_models)."""
-
-    def __init__(self, *sheets: str | None) -> None:
-        """Sheets of the pair, of its country, and of everything."""
-        self._samples: list[dict[tuple[int, str], Sample]] = [
-            {(provider, operator): Sample(*figures) for provider, operator, *figures in orjson.loads(sheet)}
-            for sheet in sheets
-            if sheet
-        ]
-
-    def of(self, offer: OfferRow) -> Sample | None:
-        """The narrowest figure that is not of too few orders; None: nothing was ever bought there."""
-        for samples in self._samples:
-            found = samples.get((offer.provider_id, offer.operator)) or samples.get((offer.provider_id, ""))
-            if found:
-                return found
-        return None
 
 
 class Shelf(NamedTuple):
@@ -142,26 +125,39 @@ class Shelf(NamedTuple):
     prohibited: bool | None
     has_country: bool
     measured: Measured
+    policy: Policy
     offers: list[OfferRow]
 
 
-def shelf_of(*, tenant_id: int, is_test: bool, service_id: str, country_id: str, capability: str) -> Shelf:
+def shelf_of(
+    *, tenant_id: int, is_test: bool, service_id: str, country_id: str, capability: str, now: datetime
+) -> Shelf:
     """Everything in stock for a service in a country, from the shared pool and the tenant's own accounts."""
     wish = {"service": service_id, "country": country_id, "capability": capability, "tenant": tenant_id}
     rows = fetch_all(TEST if is_test else LIVE, wish)
-    prohibited, has_country, *sheets = next(row[:FACTS] for row in rows if row[1] is not None)
+    facts = next(row for row in rows if row[1] is not None)
     return Shelf(
-        prohibited,
-        has_country,
-        Measured(*sheets),
-        [OfferRow(*row[FACTS:]) for row in rows if row[1] is None],
+        prohibited=facts[0],
+        has_country=facts[1],
+        measured=Measured(*facts[2:5]),
+        policy=Policy(*facts[5:FACTS], now=now),
+        offers=[OfferRow(*row[FACTS:]) for row in rows if row[1] is None],
     )
 
 
 def rental_shelf_of(
-    *, tenant_id: int, is_test: bool, service_id: str, country_id: str, hours: int, provider_id: int | None
+    *,
+    tenant_id: int,
+    is_test: bool,
+    service_id: str,
+    country_id: str,
+    hours: int,
+    provider_id: int | None,
+    now: datetime,
 ) -> Shelf:
-    """Every rental of `hours` in stock for a service in a country, of one provider or of all."""
+    """Every rental of `hours` in stock for a service in a country, of one provider or of all. Routing
+    policies and measured quality are about activations: here none count.
+    """
     wish = {
         "service": service_id,
         "country": country_id,
@@ -172,4 +168,10 @@ def rental_shelf_of(
     }
     rows = fetch_all(RENTED, wish)
     prohibited, has_country = next(row[:2] for row in rows if row[1] is not None)
-    return Shelf(prohibited, has_country, Measured(), [OfferRow(*row[2:]) for row in rows if row[1] is None])
+    return Shelf(
+        prohibited=prohibited,
+        has_country=has_country,
+        measured=Measured(),
+        policy=Policy(None, None, None, now=now),
+        offers=[OfferRow(*row[2:]) for row in rows if row[1] is None],
+    )

@@ -35,9 +35,11 @@ def order_activation(
     request_digest: bytes = b"",
     channel: str,
     rules: Rules | None = None,
+    budget_seconds: float = policy.ORDER_BUDGET_SECONDS,
     now: datetime | None = None,
 ) -> ActivationRow:
     """Buy one number. The row is `leased`, or `ordering` (shown as "checking") while its outcome is unknown.
+    `budget_seconds`: how long its caller waits; no further provider is asked after that.
 
     A repeated `request_key` gives the first answer again, a refusal included. Amounts: integer micro-USD.
     `rules`: the buyer's price rules, where they were read along with him.
@@ -48,7 +50,9 @@ def order_activation(
     if keyed and (row := keyed.answer()):
         return row
     try:
-        return _order(buyer=buyer, wish=wish, keyed=keyed, channel=channel, rules=rules, now=now)
+        return _order(
+            buyer=buyer, wish=wish, keyed=keyed, channel=channel, rules=rules, budget=budget_seconds, now=now
+        )
     except errors.PortalError as refusal:
         if (
             keyed
@@ -67,6 +71,7 @@ def _order(
     keyed: KeyedRequest | None,
     channel: str,
     rules: Rules | None,
+    budget: float,
     now: datetime,
 ) -> ActivationRow:
     check_buyer(buyer, now=now)
@@ -82,6 +87,7 @@ def _order(
             buyer=buyer,
             wish=wish,
             max_price_micros=ceiling,
+            quality_factor=route.quality_factor,
             keyed=keyed,
             channel=channel,
             routing=_remembered(route, wish),
@@ -91,7 +97,7 @@ def _order(
         raise short_of(refusal, buyer=buyer, quote=quotes[0]) from refusal
     if opened.id is None or opened.word != "opened":
         return _earlier_answer(opened, buyer=buyer)
-    clock = Clock(now, budget_seconds=policy.ORDER_BUDGET_SECONDS)
+    clock = Clock(now, budget_seconds=budget)
     return Attempts(buyer, wish, rules, route, ceiling, opened.id, clock).run(quotes, our_ref=opened.our_ref)
 
 

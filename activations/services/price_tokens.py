@@ -28,6 +28,7 @@ def too_dear(
         service_id=wish.service_id,
         country_id=wish.country_id,
         quality_factor=wish.quality_factor,
+        exclude_prefixes=list(wish.exclude_prefixes),
         suggested_micros=suggested_micros,
         expires_at=now + policy.PRICE_TOKEN_LIFE,
     )
@@ -55,4 +56,5 @@ def continued(wish: Wish, *, buyer: Buyer, now: datetime) -> Wish:
     ).first()
     if token is None:
         raise errors.PriceTokenInvalid()
-    return replace(wish, quality_factor=token.quality_factor)
+    prefixes = dict.fromkeys((*wish.exclude_prefixes, *token.exclude_prefixes))
+    return replace(wish, quality_factor=token.quality_factor, exclude_prefixes=tuple(prefixes))

@@ -46,6 +46,7 @@ def open_activation(
     buyer: Buyer,
     wish: Wish,
     max_price_micros: int,
+    quality_factor: float,
     keyed: KeyedRequest | None,
     channel: str,
     routing: dict[str, object],
@@ -70,6 +71,7 @@ def open_activation(
                 now=now,
                 expire_at=now + policy.ORDER_LONGEST,
                 lost_at=now + policy.LOST_AFTER,
+                quality=quality_factor,
                 **_bought(quote, wish=wish, max_price_micros=max_price_micros),
             )
         except (OperationalError, InterfaceError):
@@ -100,7 +102,6 @@ def _bought(quote: Quote, *, wish: Wish, max_price_micros: int) -> dict[str, obj
         "due_price": quote.due_price_micros,
         "due_customer": quote.due_customer_price_micros,
         "max_price": max_price_micros,
-        "quality": float(wish.quality_factor),
         "markup": wish.markup_percent,
     }
 

@@ -1,6 +1,6 @@
 -- How good routes prove to be: numbers that ended are counted once, by day and by the wait for their first code, for
 -- the operator, the service in the country, the country and the provider; figures of the last days are added up from
--- those counts. Nothing here waits for an order or keeps one waiting.
+-- those counts. What they cost is summed up beside it, by day, provider and tenant, for daily caps. Nothing here waits for an order or keeps one waiting.
 
 -- Upper ends of the waits in seconds; place 0 is "up to 5 s", the last "longer than 20 minutes".
 CREATE OR REPLACE FUNCTION route_waits() RETURNS int[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
@@ -64,6 +64,14 @@ BEGIN
     INSERT INTO providers_routequality (provider_id, service_id, country_id, operator, orders, codes, due_at)
     SELECT DISTINCT provider_id, service_id, country_id, operator, 0, 0, v_until FROM counted
     ON CONFLICT (service_id, country_id, provider_id, operator) DO UPDATE SET due_at = excluded.due_at;
+    INSERT INTO providers_providerspend AS s (provider_id, tenant_id, day, cost_micros)
+    SELECT a.provider_id, a.tenant_id, (a.ended_at AT TIME ZONE 'UTC')::date, sum(a.cost_micros)
+    FROM activations_activation a
+    WHERE a.ended_at > v_from AND a.ended_at <= v_until AND a.erased_at IS NULL
+        AND a.billing_status IN ('billed', 'refunded') AND a.provider_id IS NOT NULL
+    GROUP BY 1, 2, 3
+    ON CONFLICT (day, provider_id, tenant_id) DO UPDATE SET cost_micros = s.cost_micros + excluded.cost_micros;
+    DELETE FROM providers_providerspend WHERE day < (v_until AT TIME ZONE 'UTC')::date - 35;
     UPDATE providers_routemark SET counted_until = v_until WHERE id = 1;
     RETURN v_until;
 END $$;

@@ -34,7 +34,7 @@ ORDER = {
     "customer_billing_type": Choice(("fixed", "dynamic"), default="fixed"),
     "customer_price": Integer(1, HIGHEST_CUSTOMER_PRICE, default=None),
     "customer_markup": Integer(0, 10_000, default=None),
-    "quality_factor": Number(0, 100, default=50.0),
+    "quality_factor": Number(0, 100, default=None),
     "order_id": Text(24, 24, TOKEN, "24 lowercase hexadecimal characters", default=None),
     "orderId": Text(24, 24, TOKEN, "24 lowercase hexadecimal characters", default=None),
 }

@@ -36,10 +36,12 @@ from providers.models import (
     CatalogueSync,
     CodeMap,
     OfferDay,
+    ProviderSpend,
     RouteMark,
     RouteOutcome,
     RouteQuality,
     RouteSheet,
+    RoutingPolicy,
     UnmappedCode,
 )
 from tests.factories import (
@@ -145,6 +147,9 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         UnmappedCode.objects.create(provider=order.provider, kind="service", code=f"{house.name}-word"),
         OfferDay.objects.create(offer=order.offer, day=when.date(), low_micros=1, high_micros=3,
                                 cost_micros=2, count=4),
+        policy := RoutingPolicy.objects.create(**own, quality_factor=30),
+        policy.rules.create(provider=order.provider, verdict="allow"),
+        ProviderSpend.objects.create(**own, provider=order.provider, day=when.date(), cost_micros=1),
         RouteQuality.objects.create(provider=order.provider, service_id=house.name, due_at=when),
         RouteOutcome.objects.create(provider=order.provider, service_id=house.name, day=when.date(), wait=0,
                                     orders=1),

@@ -144,6 +144,17 @@ def test_a_price_token_continues_the_order_once_and_keeps_its_quality(shop, now)
         shop.order(max_price_micros=suggested, token=token, now=now)
 
 
+def test_a_continued_order_still_excludes_what_its_first_part_did(shop, now):
+    with pytest.raises(errors.MaxPriceExceeded) as caught:
+        shop.order(max_price_micros=10_000, exclude_prefixes=("+1",), now=now)
+    token, suggested = caught.value.extra["token"], caught.value.extra["suggested_micros"]
+
+    with pytest.raises(errors.NoNumbers):
+        shop.order(max_price_micros=suggested, token=token, exclude_prefixes=("+44",), now=now)
+
+    assert [lease.phone[0] + lease.state for lease in shop.upstream.leases] == ["1canceled"]
+
+
 def test_f16_a_token_with_a_limit_still_too_low_gets_a_new_suggestion(shop, now):
     with pytest.raises(errors.MaxPriceExceeded) as first:
         shop.order(max_price_micros=10_000, now=now)

@@ -56,8 +56,9 @@ def make_offer(provider, *, service="telegram", country="us", **fields):
 class Wish:
     service_id: str = "telegram"
     country_id: str = "us"
+    min_price_micros: int | None = None
     max_price_micros: int | None = None
-    quality_factor: float = 50.0
+    quality_factor: float | None = None
     operator: str = "any"
     capability: str = "sms"
     include_providers: tuple = ()

@@ -117,7 +117,7 @@ def test_u6_providers_in_trouble_are_skipped_with_the_reason(tenant):
     assert offers_of(found) == [again.pk]
     assert found.candidates[0].was_failing
     assert {row[1] for row in found.decision["rejected"]} == {
-        "paused",
+        "off",
         "out_of_funds",
         "bad_credentials",
         "banned",
@@ -201,7 +201,10 @@ def test_what_our_own_orders_showed_outweighs_what_a_provider_says(tenant):
 
     assert offers_of(found) == [modest.pk, boasts.pk]
     assert [candidate.quality for candidate in found.candidates] == [0.794, 0.116]
-    assert [row[4:] for row in found.decision["ranked"]] == [[100_000, 0.794, 980], [100_000, 0.116, 980]]
+    assert [row[4:] for row in found.decision["ranked"]] == [
+        [100_000, 0.794, 980, 0.0],
+        [100_000, 0.116, 980, 0.0],
+    ]
 
 
 def test_the_narrowest_figure_is_used(tenant):
