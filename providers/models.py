@@ -218,7 +218,7 @@ class Offer(models.Model):
     )
     upstream_service = models.CharField(max_length=60)
     upstream_country = models.CharField(max_length=60)
-    upstream_ref = models.CharField(max_length=60, blank=True, help_text="Price tier, price id or the like.")
+    upstream_ref = models.CharField(max_length=200, blank=True, help_text="Price tier, price id or the like.")
     changed_at = models.DateTimeField(
         db_default=Now(), help_text="When it last differed from the upstream's list."
     )

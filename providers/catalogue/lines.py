@@ -14,6 +14,7 @@ COUNT_MAX = 2_000_000_000
 HOURS_MAX = 100_000
 CAPABILITIES = frozenset({"sms", "voice"})
 OPERATOR_LENGTH = 40
+REFERENCE_LENGTH = 200
 ANY_OPERATOR = "any"
 SPEAKS_FOR_ITSELF = re.compile(r"[a-z][a-z0-9 ._&+-]*").fullmatch
 
@@ -85,7 +86,7 @@ def _is_sound(line: ListedOffer) -> bool:
         0 < line.cost_micros <= COST_MAX_MICROS
         and line.kind in ("activation", "rental")
         and 0 <= (line.duration_hours or 0) <= HOURS_MAX
-        and is_storable(line.upstream_ref)
+        and is_storable(line.upstream_ref, REFERENCE_LENGTH)
         and is_storable(line.operator)
         and CAPABILITIES.issuperset(line.capabilities)
     )

@@ -58,7 +58,7 @@ def stock(provider):
         {"kind": "gift"},
         {"kind": "rental", "duration_hours": -4},
         {"kind": "rental", "duration_hours": 100_001},
-        {"upstream_ref": "r" * 61},
+        {"upstream_ref": "r" * 201},
         {"upstream_ref": "a\x00b"},
         {"operator": "\ud800"},
         {"capabilities": ("sms", "telepathy")},
