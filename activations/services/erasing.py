@@ -16,6 +16,8 @@ from webhooks.retention import erase_bodies
 
 log = structlog.get_logger(__name__)
 
+# A message's reference goes too: where the provider names none it is a digest of what was erased, and a code
+# has so few digits that it can be guessed back from one.
 BATCH = 1_000
 STRAY_AFTER = timedelta(days=1)  # a file without a report: its process was killed before the row was written
 
@@ -25,7 +27,8 @@ WITH due AS (
     WHERE erased_at IS NULL AND ended_at IS NOT NULL AND ended_at < %(before)s
     ORDER BY ended_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED
 ), messages AS (
-    UPDATE activations_message m SET text = '', code = NULL, erased_at = %(now)s
+    UPDATE activations_message m
+    SET text = '', code = NULL, upstream_ref = 'erased ' || m.id, erased_at = %(now)s
     FROM due WHERE m.activation_id = due.id AND m.erased_at IS NULL
 ), snapshots AS (
     UPDATE activations_report r SET snapshot_code = NULL, snapshot_text = NULL
@@ -55,7 +58,7 @@ WHERE id IN (
 """
 # Messages that came after their number's own texts had been erased.
 LATE_MESSAGES = """
-UPDATE activations_message SET text = '', code = NULL, erased_at = %(now)s
+UPDATE activations_message SET text = '', code = NULL, upstream_ref = 'erased ' || id, erased_at = %(now)s
 WHERE id IN (
     SELECT m.id FROM activations_message m JOIN activations_activation a ON a.id = m.activation_id
     WHERE m.erased_at IS NULL AND m.received_at < %(before)s AND a.erased_at IS NOT NULL

@@ -11,7 +11,9 @@ from activations.models import Activation, Message, Report
 from activations.queries import find_row
 from activations.report_queries import report_of
 from activations.services.erasing import erase_due
+from activations.services.receiving import reference_of
 from billing.models import Entry
+from providers.contract import Sms
 from tests.factories import ActivationFactory, CustomerFactory
 from webhooks.models import InboxMessage
 
@@ -116,6 +118,23 @@ def test_s4_a_message_that_comes_after_all_was_erased_goes_in_its_turn():
 
     late.refresh_from_db()
     assert (late.text, late.code) == ("", None)
+
+
+def test_s4_no_digest_is_left_from_which_a_code_could_be_guessed():
+    """A provider that names no id of a message: its reference is made of what it says."""
+    order = ended(timedelta(days=30, minutes=1))
+    digest = reference_of(Sms(text="", code=CODE))
+    Message.objects.update(upstream_ref=digest)
+    for number in range(2):
+        Message.objects.create(
+            tenant=order.tenant, activation=order, msg_id=f"more{number}", text=TEXT, code=CODE,
+            upstream_ref=f"{digest[:40]}-{number}", received_at=timezone.now() - timedelta(days=31),
+        )  # fmt: skip
+
+    erase_due(timezone.now())
+
+    assert not Message.objects.filter(upstream_ref__contains=digest[:20]).exists()
+    assert Message.objects.count() == 3
 
 
 def test_o4_a_second_run_changes_nothing():
