@@ -95,9 +95,12 @@ def listed(supplier, lease: Lease) -> Sequence[ListedLease]:
 
 def calls(supplier) -> dict[str, Call]:
     """One call of everything that the adapter says it can, about a lease that could be."""
-    adapter = supplier.adapter()
     wish = {"our_ref": "o", "ceiling_micros": 1_000_000, **supplier.wish()}
-    ref = {"upstream_ref": order(supplier).upstream_ref}
+    return calls_of(supplier.adapter(), wish, {"upstream_ref": order(supplier).upstream_ref})
+
+
+def calls_of(adapter: Adapter, wish, ref) -> dict[str, Call]:
+    """By name; where there are several, with their number (`prices 1`)."""
     made = {"order": adapter.order(**wish), "status": adapter.status(**ref)}
     for can in (Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY):
         if can in adapter.can:
