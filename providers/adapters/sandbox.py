@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from providers.adapters.reading import list_of, share_of, text_of
 from providers.contract import (
     Adapter,
     BadCredentials,
@@ -209,59 +211,36 @@ class Sandbox(Adapter):
 
 def read_lease(reply: Reply) -> Lease:
     content = _content(reply)
+    return replace(_lease(content), cancelable_after=_time(content["cancelable"]), is_retriable=True)
+
+
+def read_rental(reply: Reply) -> Lease:
+    return _lease(_content(reply))
+
+
+def _lease(content: Mapping[str, Any]) -> Lease:
     if not content["id"].isdecimal() or not content["phone"].isdecimal():
         raise OutcomeUnknown("an order was answered without an id or phone")
     return Lease(
         upstream_ref=content["id"],
         phone=content["phone"],
-        cost_micros=_micros(content["price"]),
+        cost_micros=_whole(content["price"]),
         expire_at=_time(content["expires"]),
-        cancelable_after=_time(content["cancelable"]),
-        is_retriable=True,
-        operator=content["operator"],
-    )
-
-
-def read_rental(reply: Reply) -> Lease:
-    content = _content(reply)
-    if not content["id"].isdecimal() or not content["phone"].isdecimal():
-        raise OutcomeUnknown("a rental was answered without an id or phone")
-    return Lease(
-        upstream_ref=content["id"],
-        phone=content["phone"],
-        cost_micros=_micros(content["price"]),
-        expire_at=_time(content["expires"]),
-        operator=content["operator"],
+        operator=text_of(content["operator"]),
     )
 
 
 def read_extension(reply: Reply) -> Extension:
     content = _content(reply)
-    return Extension(cost_micros=_micros(content["price"]), ends_at=_time(content["expires"]))
+    return Extension(cost_micros=_whole(content["price"]), ends_at=_time(content["expires"]))
 
 
 def read_refund(reply: Reply) -> int | None:
-    return _micros(_content(reply)["refund"])
+    return _whole(_content(reply)["refund"])
 
 
 def read_rentals(reply: Reply) -> Sequence[ListedLease]:
-    return [
-        ListedLease(
-            upstream_ref=upstream_ref,
-            phone=phone,
-            state=STATES.get(state, UpstreamState.UNKNOWN),
-            our_ref=our_ref,
-            service=service,
-            country=country,
-            cost_micros=price,
-            created_at=_time(at),
-            messages=[_sms(line) for line in messages],
-            expire_at=_time(expires),
-        )
-        for upstream_ref, our_ref, phone, state, service, country, price, at, messages, expires in _content(
-            reply
-        )["rows"]
-    ]
+    return [replace(_listed(row[:9]), expire_at=_time(row[9])) for row in _rows(reply)]
 
 
 def read_status(reply: Reply) -> Status:
@@ -271,21 +250,22 @@ def read_status(reply: Reply) -> Status:
 
 
 def read_list(reply: Reply) -> Sequence[ListedLease]:
-    content = _content(reply)
-    return [
-        ListedLease(
-            upstream_ref=upstream_ref,
-            phone=phone,
-            state=STATES.get(state, UpstreamState.UNKNOWN),
-            our_ref=our_ref,
-            service=service,
-            country=country,
-            cost_micros=price,
-            created_at=_time(at),
-            messages=[_sms(line) for line in messages] if messages else (),
-        )
-        for upstream_ref, our_ref, phone, state, service, country, price, at, messages in content["rows"]
-    ]
+    return [_listed(row) for row in _rows(reply)]
+
+
+def _listed(row: Sequence[Any]) -> ListedLease:
+    upstream_ref, our_ref, phone, state, service, country, price, at, messages = row
+    return ListedLease(
+        upstream_ref=text_of(upstream_ref),
+        phone=text_of(phone),
+        state=STATES.get(state, UpstreamState.UNKNOWN),
+        our_ref=text_of(our_ref),
+        service=text_of(service),
+        country=text_of(country),
+        cost_micros=_whole(price),
+        created_at=_time(at),
+        messages=[_sms(line) for line in messages] if messages else (),
+    )
 
 
 def read_done(reply: Reply) -> None:
@@ -294,46 +274,40 @@ def read_done(reply: Reply) -> None:
 
 
 def read_balance(reply: Reply) -> int:
-    return _micros(_content(reply)["balance"])
+    return _whole(_content(reply)["balance"])
 
 
 def read_catalogue(reply: Reply) -> Sequence[CatalogueItem]:
     content = _content(reply)
     return [
-        *(CatalogueItem("service", code, name) for code, name in content["services"]),
-        *(CatalogueItem("country", code, name) for code, name in content["countries"]),
+        CatalogueItem(kind, text_of(code), text_of(name))
+        for kind, lines in (("service", content["services"]), ("country", content["countries"]))
+        for code, name in lines
     ]
 
 
 def read_prices(reply: Reply) -> Sequence[ListedOffer]:
-    return [
-        ListedOffer(
-            service=service,
-            country=country,
-            cost_micros=_micros(price),
-            count=count,
-            operator=operator,
-            upstream_ref=offer,
-            quality=quality,
-        )
-        for service, country, operator, offer, price, count, quality in _content(reply)["rows"]
-    ]
+    return [replace(_offer(row[:6]), quality=share_of(row[6])) for row in _rows(reply)]
 
 
 def read_rental_prices(reply: Reply) -> Sequence[ListedOffer]:
-    return [
-        ListedOffer(
-            service=service,
-            country=country,
-            cost_micros=_micros(price),
-            count=count,
-            operator=operator,
-            upstream_ref=offer,
-            kind="rental",
-            duration_hours=hours,
-        )
-        for service, country, operator, offer, price, count, hours in _content(reply)["rows"]
-    ]
+    return [replace(_offer(row[:6]), kind="rental", duration_hours=_whole(row[6])) for row in _rows(reply)]
+
+
+def _offer(row: Sequence[Any]) -> ListedOffer:
+    service, country, operator, offer, price, count = row
+    return ListedOffer(
+        service=text_of(service),
+        country=text_of(country),
+        cost_micros=_whole(price),
+        count=_whole(count),
+        operator=text_of(operator),
+        upstream_ref=text_of(offer),
+    )
+
+
+def _rows(reply: Reply) -> list[Any]:
+    return list_of(_content(reply)["rows"])
 
 
 def _content(reply: Reply) -> dict[str, Any]:
@@ -377,24 +351,25 @@ def _status(content: Mapping[str, Any]) -> Status:
         return NO_NEWS
     expires = content.get("expires")
     messages = [_sms(line) for line in content.get("m", ())]
-    return Status(state, messages, content.get("p"), None if expires is None else _time(expires))
+    price = None if content.get("p") is None else _whole(content["p"])
+    return Status(state, messages, price, None if expires is None else _time(expires))
 
 
 def _sms(line: Mapping[str, Any]) -> Sms:
     return Sms(
-        text=str(line["t"]),
-        upstream_ref=line["i"],
-        sender=line["f"],
-        code=line["c"],
-        kind=line["k"],
+        text=text_of(line["t"]),
+        upstream_ref=text_of(line["i"]),
+        sender=text_of(line["f"]),
+        code=text_of(line["c"]),
+        kind=text_of(line["k"]),
         received_at=_time(line["at"]),
     )
 
 
-def _micros(value: object) -> int:
-    """Whole micro-USD, never a float or a bool."""
+def _whole(value: object) -> int:
+    """A whole number, of micro-USD or of things, never a float or a bool."""
     if type(value) is not int:
-        raise OutcomeUnknown("an amount is not a whole number")
+        raise OutcomeUnknown("not a whole number where one should be")
     return value
 
 
