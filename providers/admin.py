@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.forms import BaseDialogForm
@@ -34,6 +35,7 @@ from portal.admin import (
 from portal.dialogs import dialog, go_to
 from portal.encryption import SecretUnreadable
 from providers import health, routing_admin
+from providers.capabilities import capabilities_of
 from providers.catalogue.due import ask_for_sync
 from providers.codes import leads_somewhere
 from providers.contract import BadOptions
@@ -234,6 +236,7 @@ class ProviderAdmin(ScopedAdmin):
         "callback_secret_state",
         "show_health",
         "callback_path",
+        "abilities",
         "created_at",
     ]
     fieldsets = [
@@ -244,6 +247,7 @@ class ProviderAdmin(ScopedAdmin):
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
                               "check_seconds", "sync_seconds", "rental_pays_days_back", "rental_ends_unused",
                               "created_at"]}),
+        ("What it can do", {"fields": ["abilities"]}),
     ]  # fmt: skip
     actions = ["resume", "sync_now", "sync_and_accept"]
     actions_detail = ["pause"]
@@ -267,6 +271,14 @@ class ProviderAdmin(ScopedAdmin):
     @display(description="stored callback secret")
     def callback_secret_state(self, provider: Provider) -> str:
         return _state_of(provider, "callback_secret")
+
+    @display(description="by its protocol and options")
+    def abilities(self, provider: Provider) -> str:
+        lines = (
+            ("✓" if has else "–", line.name, line.has if has else line.has_not)
+            for line, has in capabilities_of(provider.protocol, provider.options)
+        )
+        return format_html("<ul>{}</ul>", format_html_join("", "<li>{} {}: {}</li>", lines)) or "–"
 
     @display(description="callback address")
     def callback_path(self, provider: Provider) -> str:
