@@ -57,6 +57,7 @@ class Settings:
     callback_url: str = ""  # where to, when an order names no address
     price_step_micros: int = 1  # prices are rounded up to multiples of it
     cancel_fee_micros: int = 0  # what a cancel keeps
+    rents_by_day: bool = False  # a week costs seven days
 
 
 class Account:

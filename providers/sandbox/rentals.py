@@ -68,7 +68,7 @@ def _cost(account: Account, pair: tuple[str, str], hours: int) -> int | None:
     """The line of these hours, or the day's price for each day; None: not for that time."""
     lines = rental_shelves().get(pair, {})
     day = account.costs.get((*pair, RENT), lines.get(DAY_HOURS, 0))
-    if hours in lines and hours != DAY_HOURS:
+    if hours in lines and hours != DAY_HOURS and not account.settings.rents_by_day:
         return lines[hours]
     return day * (hours // DAY_HOURS) if day and hours > 0 and hours % DAY_HOURS == 0 else None
 

@@ -420,6 +420,106 @@ def test_a_lease_of_nobody_is_unknown_there(supplier, make_supplier, adapter):
         send(adapter.status(upstream_ref=lease.upstream_ref))
 
 
+# --- rentals ---
+
+
+def rent(supplier, *, hours=24, **facts) -> Lease:
+    """A lease by the hour, at the price of its line."""
+    adapter = supplier.adapter()
+    skip_unless(adapter, Can.RENTAL)
+    if supplier.rental_wish() is None:
+        pytest.skip("its supplier rents by books of its own")
+    wish = {"our_ref": "our-9", "ceiling_micros": 100_000_000, **supplier.rental_wish(), **facts}
+    return send(adapter.rent(hours=hours, **wish))
+
+
+def test_a_rental_has_its_end_and_takes_every_message(supplier, adapter):
+    lease = rent(supplier, hours=72)
+    ref = {"upstream_ref": lease.upstream_ref}
+    booked = supplier.rented(lease.upstream_ref)
+    assert (lease.phone, lease.cost_micros) == (booked.phone, booked.cost)
+    assert abs(lease.expire_at - datetime.now(UTC) - timedelta(hours=72)) < timedelta(minutes=10)
+    assert list(send(adapter.rental_status(**ref)).messages) == []
+
+    for text in ("first 1111", "second 2222", "first 1111"):
+        supplier.sms(lease.upstream_ref, text)
+    messages = send(adapter.rental_status(**ref)).messages
+    assert sorted(sms.text for sms in messages) == ["first 1111", "first 1111", "second 2222"]
+    assert len({sms.upstream_ref for sms in messages}) == 3
+
+
+def test_a_rental_can_be_made_longer(supplier, adapter):
+    skip_unless(adapter, Can.EXTEND_RENTAL)
+    lease = rent(supplier)
+    booked = supplier.rented(lease.upstream_ref)
+    longer = send(
+        adapter.extend_rental(
+            upstream_ref=lease.upstream_ref, hours=48, ceiling_micros=100_000_000, our_ref="our-10"
+        )
+    )
+
+    assert booked.hours == 72
+    assert longer.cost_micros in (None, booked.charged - lease.cost_micros)
+    assert longer.ends_at is None or abs(longer.ends_at - lease.expire_at - timedelta(hours=48)) < timedelta(
+        minutes=1
+    )
+
+
+def test_a_rental_that_is_given_back_tells_what_comes_back(supplier, adapter):
+    skip_unless(adapter, Can.CANCEL_RENTAL)
+    unused, used = rent(supplier, hours=72), rent(supplier, hours=72)
+    supplier.sms(used.upstream_ref, "code 1234")
+    for lease in (unused, used):
+        refunded = send(adapter.cancel_rental(upstream_ref=lease.upstream_ref))
+        assert refunded in (None, supplier.rented(lease.upstream_ref).refunded)
+        assert supplier.rented(lease.upstream_ref).state == "canceled"
+    assert supplier.rented(unused.upstream_ref).refunded == unused.cost_micros
+    assert supplier.rented(used.upstream_ref).refunded < used.cost_micros
+
+
+def test_a_rental_that_ended_cannot_be_made_longer_nor_given_back(supplier, adapter):
+    lease = rent(supplier)
+    supplier.state(lease.upstream_ref, "finished")
+    if Can.EXTEND_RENTAL in adapter.can:
+        with pytest.raises(Refused):
+            send(
+                adapter.extend_rental(
+                    upstream_ref=lease.upstream_ref, hours=24, ceiling_micros=100_000_000, our_ref="o"
+                )
+            )
+    if Can.CANCEL_RENTAL in adapter.can:
+        with pytest.raises(Refused):
+            send(adapter.cancel_rental(upstream_ref=lease.upstream_ref))
+    assert supplier.paid_micros == lease.cost_micros
+
+
+def test_u1_rentals_are_listed_apart_from_numbers(supplier, adapter):
+    skip_unless(adapter, Can.LIST_RENTALS)
+    lease, number = rent(supplier), order(supplier)
+
+    [one] = send_all(adapter.list_rentals())
+    assert (one.upstream_ref, one.phone) == (lease.upstream_ref, lease.phone)
+    assert one.our_ref == ("our-9" if Can.OWN_REFERENCE in adapter.can else "")
+    assert [each.upstream_ref for each in listed(supplier, number)] == [number.upstream_ref]
+
+
+@pytest.mark.parametrize("fault", ["html", "lost", "garbage"])
+def test_u5_a_rental_that_was_answered_with_something_else_is_not_guessed(supplier, fault):
+    rent(supplier)
+    supplier.fault("rent", fault, after=True)
+    with pytest.raises(OutcomeUnknown):
+        rent(supplier)
+    assert len(supplier.leases) == 2
+
+
+@pytest.mark.parametrize("kind", [OutOfStock, OutOfFunds, BadCredentials], ids=lambda kind: kind.code)
+def test_u6_refusals_of_rentals_keep_their_kind(supplier, kind):
+    rent(supplier)
+    assert supplier.refuse(kind, action="rent")
+    with pytest.raises(kind):
+        rent(supplier)
+
+
 # --- catalogue and money ---
 
 

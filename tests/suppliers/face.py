@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
-from providers.sandbox.actions import ACTIONS, PRICE_COLUMNS
+from providers.sandbox.actions import PRICE_COLUMNS
 from providers.sandbox.books import Account, Books, Lease
 from providers.sandbox.faults import Fault, play
 from providers.sandbox.http import Outcome
+from providers.sandbox.server import ACTIONS
 
 # These spoil an answer on its way, whatever the protocol; the others are said in the protocol's own words.
 ON_THE_WIRE = {"late", "lost", "doubled", "html", "cut", "garbage", "mistyped", "huge", "redirect"}
@@ -108,6 +109,7 @@ class Face:
     price_step_micros = 1_000
     cannot_say: frozenset[str] = frozenset()  # words of the sandbox that the protocol has none for
     options: Mapping[str, Any] = {}  # of the provider's row
+    rents_by_day = False
     tells_refunds = False  # True: the answer to a cancel says how much comes back
     shows_text = True  # False: a message is its code and nothing else
 
@@ -141,6 +143,10 @@ class Face:
     def wish(self, service: str, country: str) -> dict[str, str]:
         """What `Adapter.order` is asked for to buy this, in the protocol's codes."""
         return {"service": service, "country": country, "operator": "any", "offer_ref": ""}
+
+    def rental_wish(self, service: str, country: str) -> dict[str, str] | None:
+        """What `Adapter.rent` is asked for to rent this; None: nothing is rented here."""
+        return None
 
     # --- callbacks, where the protocol has them ---
 

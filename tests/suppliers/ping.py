@@ -1,15 +1,17 @@
 """A provider that speaks docs/protocols/ping.md: JSON, dollars, one product per service, country and kind."""
 
 import re
+import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import orjson
 
 from providers import canonical
-from providers.sandbox.books import Lease
+from providers.sandbox.books import OPEN_STATES, Account, Lease
 from providers.sandbox.http import raw, reply
-from providers.sandbox.stock import sold_countries, sold_services
+from providers.sandbox.stock import rental_shelves, sold_countries, sold_services
 from tests.suppliers.face import Desk, Face, Refusal, Request, code_of
 
 CENT, DOLLAR = 10_000, 1_000_000
@@ -33,13 +35,17 @@ STATES = {"waiting": "pending", "canceled": "cancelled", "expired": "expired"}
 COUNTRIES, SERVICES = 12, 14  # more products than fit on a page
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 PLENTY = 10**12
+DAY_HOURS = 24
 
 
+@cache
 def products() -> dict[str, tuple[str, str, str]]:
     """Id of each product → service, country, type."""
-    real = [country for country in sold_countries() if not country.is_virtual]
-    pairs = [(s.id, c.id) for s in sold_services()[:SERVICES] for c in real[:COUNTRIES]]
-    kinds = [(*pair, kind) for pair in pairs for kind in ("verification", "rental")]
+    real = [country.id for country in sold_countries() if not country.is_virtual]
+    kinds = [
+        (s.id, country, "verification") for s in sold_services()[:SERVICES] for country in real[:COUNTRIES]
+    ]
+    kinds += [(*pair, "rental") for pair in rental_shelves() if pair[1] in real]
     return {f"svc_{base36(number)}": kind for number, kind in enumerate(kinds, 1)}
 
 
@@ -54,6 +60,7 @@ def base36(number: int) -> str:
 class Ping(Face):
     protocol = "ping"
     price_step_micros = CENT
+    rents_by_day = True
     tells_refunds = True
     shows_text = False
     cannot_say = frozenset({"price_too_low"})
@@ -71,19 +78,30 @@ class Ping(Face):
         return raw(status, orjson.dumps(body), "application/json", extra=reset)
 
     def ref(self, lease: Lease) -> str:
-        return f"ord_{base36(lease.id)}"
+        return f"{'rnt' if lease.hours else 'ord'}_{base36(lease.id)}"
 
     def number(self, ref: str) -> int | None:
-        return int(ref[4:], 36) if re.fullmatch(r"ord_[0-9a-z]{12}", ref) else None
+        return int(ref[4:], 36) if re.fullmatch(r"(ord|rnt)_[0-9a-z]{12}", ref) else None
+
+    def lease(self, account: Account, ref: str) -> Lease | None:
+        lease = super().lease(account, ref)
+        return lease if lease and self.ref(lease) == ref else None
 
     def wish(self, service: str, country: str) -> dict[str, str]:
-        [product] = [one for one, kind in products().items() if kind == (service, country, "verification")]
-        return {
-            "service": name_of(service),
-            "country": iso_of(country),
-            "operator": "any",
-            "offer_ref": product,
-        }
+        return wish_for(service, country, "verification")
+
+    def rental_wish(self, service: str, country: str) -> dict[str, str]:
+        return wish_for(service, country, "rental")
+
+
+def wish_for(*wanted: str) -> dict[str, str]:
+    [product] = [one for one, kind in products().items() if kind == wanted]
+    return {
+        "service": name_of(wanted[0]),
+        "country": iso_of(wanted[1]),
+        "operator": "any",
+        "offer_ref": product,
+    }
 
 
 # --- services ---
@@ -99,11 +117,14 @@ def services(desk: Desk) -> bytes:
 
 def offered(desk: Desk) -> list[dict[str, Any]]:
     """Service objects of all products."""
-    best: dict[tuple[str, str], int] = {}
+    best: dict[tuple[str, str, str], int] = {}
     for line in desk.price_lines():
-        pair = (line["service"], line["country"])
+        kind = (line["service"], line["country"], "verification")
         if line["count"] > 0:
-            best[pair] = min(line["price"], best.get(pair, PLENTY))
+            best[kind] = min(line["price"], best.get(kind, PLENTY))
+    for service, country, _, _, price, count, hours in desk.do("rental_prices")["rows"]:
+        if count > 0 and hours == DAY_HOURS:
+            best[service, country, "rental"] = price
     return [
         {
             "public_id": product,
@@ -111,16 +132,16 @@ def offered(desk: Desk) -> list[dict[str, Any]]:
             "country_code": iso_of(country),
             "type": kind,
             "capabilities": ["sms", "voice"] if kind == "verification" else ["sms"],
-            "cost": best.get((service, country), DOLLAR) / DOLLAR,
+            "cost": best.get((service, country, kind), DOLLAR) / DOLLAR,
             "currency": "USD",
-            "available": (service, country) in best,
+            "available": (service, country, kind) in best,
         }
         for product, (service, country, kind) in products().items()
     ]
 
 
 def name_of(service: str) -> str:
-    return next(one.name for one in canonical.services() if one.id == service)
+    return next(one.name for one in (*canonical.services(), canonical.ANY_SERVICE) if one.id == service)
 
 
 def iso_of(country: str) -> str:
@@ -180,6 +201,87 @@ def cancel(desk: Desk, ref: str) -> bytes:
     return success(message="Verification order cancelled", verification=facts)
 
 
+# --- rentals ---
+
+
+def rent(desk: Desk) -> bytes:
+    wish = body_of(desk.request)
+    service, country = product_of(wish, "rental")
+    days = days_of(wish)
+    lease = desk.newest(
+        desk.do("rent", service=service, country=country, hours=days * DAY_HOURS, max_price=PLENTY)
+    )
+    facts = {
+        "public_id": desk.face.ref(lease),
+        "service_id": wish["serviceId"],
+        "phone_number": f"+{lease.phone}",
+        "status": "active",
+        "days": days,
+        "cost": lease.cost / DOLLAR,
+        "currency": "USD",
+        "messages_count": 0,
+        "expires_at": time_of(lease.expires),
+        "created_at": time_of(lease.created),
+    }
+    return success(201, message="Number rental created", rental=facts)
+
+
+def messages(desk: Desk, ref: str) -> bytes:
+    lease = rental(desk, ref)
+    shown = [
+        {"id": f"msg_{one['i']}", "from": one["f"], "text": one["t"], "received_at": time_of(one["at"])}
+        for one in reversed(desk.do("rental_status", lease).get("m") or [])
+    ]
+    return success(messages=shown, total=len(shown))
+
+
+def extend(desk: Desk, ref: str) -> bytes:
+    lease, days = rental(desk, ref), days_of(body_of(desk.request))
+    if lease.state not in OPEN_STATES:
+        raise Refusal("rental_not_active", 409)
+    answer = desk.do("extend", lease, hours=days * DAY_HOURS, max_price=PLENTY)
+    facts = {
+        "public_id": ref,
+        "phone_number": f"+{lease.phone}",
+        "status": "active",
+        "days_added": days,
+        "total_days": lease.hours // DAY_HOURS,
+        "extension_cost": answer["price"] / DOLLAR,
+        "currency": "USD",
+        "expires_at": time_of(lease.expires),
+    }
+    return success(message="Rental extended successfully", rental=facts)
+
+
+def give_back(desk: Desk, ref: str) -> bytes:
+    lease = rental(desk, ref)
+    if lease.state not in OPEN_STATES:
+        raise Refusal("rental_not_active", 409)
+    refunded = desk.do("rental_cancel", lease)["refund"]
+    days = int((lease.expires - time.time()) // 86_400)
+    refund = {"amount": refunded / DOLLAR, "currency": "USD", "days_remaining": days}
+    facts = {"public_id": ref, "status": "cancelled", "refund": refund}
+    return success(message="Rental cancelled", rental=facts)
+
+
+def rental(desk: Desk, ref: str) -> Lease:
+    lease = desk.face.lease(desk.account, ref)
+    if lease is None:
+        raise Refusal("unknown_rental", 404)
+    desk.books.expire_due(desk.account)
+    return lease
+
+
+def days_of(wish: dict[str, Any]) -> int:
+    days = wish["days"]
+    if type(days) is not int or not 1 <= days <= 30:
+        raise Refusal("bad_days")
+    return days
+
+
+# --- shared ---
+
+
 def body_of(request: Request) -> dict[str, Any]:
     assert request.headers.get("content-type") == "application/json", "the contract wants JSON"
     body = request.json()
@@ -205,9 +307,14 @@ def time_of(seconds: float) -> str:
 
 
 ONE = r"/v1/nonvoip/orders/(?P<ref>ord_[0-9a-z]{12})"
+RENTAL = r"/v1/nonvoip/rentals/(?P<ref>rnt_[0-9a-z]{12})"
 Ping.routes = (
     ("GET", "/v1/nonvoip/services", "prices", services),
     ("POST", "/v1/nonvoip/orders/create", "order", create),
     ("GET", f"{ONE}/poll", "status", poll),
     ("POST", f"{ONE}/cancel", "cancel", cancel),
+    ("POST", "/v1/nonvoip/rentals/create", "rent", rent),
+    ("GET", f"{RENTAL}/messages", "rental_status", messages),
+    ("POST", f"{RENTAL}/extend", "extend", extend),
+    ("POST", f"{RENTAL}/cancel", "rental_cancel", give_back),
 )

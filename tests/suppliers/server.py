@@ -77,6 +77,7 @@ class SupplierServer(Sandbox):
         """An account speaks the protocol in which it was last spoken to."""
         self.faces[account.name] = face
         account.settings.price_step_micros = face.price_step_micros
+        account.settings.rents_by_day = face.rents_by_day
         return account
 
     def desk(self, face: Face, account: Account, request: Request | None = None, action: str = "") -> Desk:

@@ -26,6 +26,8 @@ from providers.registry import ADAPTERS
 from providers.sandbox.actions import PRICE_COLUMNS, prices, status_of
 from providers.sandbox.books import Lease
 from providers.sandbox.faults import KINDS
+from providers.sandbox.rentals import prices as rental_prices
+from providers.sandbox.stock import RENT
 from tests.suppliers.face import Face
 from tests.suppliers.faces import FACES
 from tests.suppliers.server import running
@@ -43,6 +45,7 @@ WORDS: dict[type[Refused], str] = {
     UnknownToUpstream: "unknown_order",
 }
 SERVICE, COUNTRY = "telegram", "us"
+RENTED = "whatsapp"
 
 
 class Supplier:
@@ -139,6 +142,13 @@ class Supplier:
         """A lease changes on the provider's side."""
         self.control("state", to=self._number(to), state=state, **facts)
 
+    def rented(self, upstream_ref) -> Lease:
+        """A rental by the protocol's own reference."""
+        lease = self.lease(upstream_ref)
+        assert lease is not None
+        assert lease.hours
+        return lease
+
     def callback(self, to, *, at=None) -> tuple[bytes, dict[str, str]]:
         """(body, headers) of the callback that it would send of this lease now."""
         return self.server.do(self._callback, to, int((at or timezone.now()).timestamp()))
@@ -173,6 +183,17 @@ class Supplier:
         if self.face is None:
             return {"service": service, "country": country, "operator": "any", "offer_ref": ""}
         return self.face.wish(service, country)
+
+    def rental_wish(self, service=RENTED, country=COUNTRY) -> dict[str, str] | None:
+        """What `Adapter.rent` is asked for to rent this; None: nothing is rented here."""
+        if self.face is None:
+            return {"service": service, "country": country, "operator": "any", "offer_ref": RENT}
+        return self.face.rental_wish(service, country)
+
+    def rental_price_micros(self, hours, service=RENTED, country=COUNTRY) -> int:
+        answer = self.server.do(rental_prices, self.server.sandbox.books, self.account, 0, b"", None)
+        rows = orjson.loads(answer.partition(b"\r\n\r\n")[2])["rows"]
+        return next(row[4] for row in rows if (row[0], row[1], row[6]) == (service, country, hours))
 
     def price_micros(self, service=SERVICE, country=COUNTRY) -> int:
         """What it costs here: the cheapest offer in stock."""
