@@ -104,9 +104,9 @@ def capability_page() -> str:
     lines = [
         "# What each protocol can do",
         "",
-        "As a client: what we may ask of a provider that speaks it. Written by `manage.py capabilities` from",
-        "`providers.registry`; a test keeps it true. An account whose provider lacks something says so in its",
-        'option `without`, such as `{"without": ["retry"]}` (words of the first column).',
+        "What we may ask of a provider that speaks it. Written by `manage.py capabilities`; a test",
+        "keeps it true. An account whose provider lacks something says so in its option `without`, such as",
+        '`{"without": ["retry"]}` (words of the first column).',
         "",
         f"| Word | Meaning | {' | '.join(protocols)} | Where it is missing |",
         f"|---|---|{'---|' * len(protocols)}---|",
