@@ -382,6 +382,7 @@ def test_a_short_list_is_named_and_accepted_when_somebody_says_so(upstream, cloc
     sync_due(clock)
     short = orjson.dumps({"rows": [["telegram", "us", "any", "economy", 50_000, 3, 0.5]]}).decode()
     upstream.fault("prices", "garbage", times=-1, text=short)
+    upstream.fault("rental_prices", "garbage", times=-1, text='{"rows": []}')
 
     clock.turn(hours=1)
     sync_due(clock)
