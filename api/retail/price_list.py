@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cache
 
 import orjson
 from django.db import connection
 
 from api.publishing import Draft, Tenant
 from billing.prices import load_rules
-from providers.pair_prices import Market, Pair, Pricing, sellers_to, shelves
+from providers.pair_prices import Market, Pricing, sellers_to, shelves
 
 BY_COUNTRY, BY_SERVICE = "prices/countries", "prices/services"
 KIND = """
@@ -33,16 +32,18 @@ def write_prices(tenant_id: Tenant, now: datetime) -> Draft:
     market = Market(sellers.by_id, Pricing(load_rules(tenant_id=tenant_id, now=now)))
     services: list[tuple[str, bytes]] = []
     countries: defaultdict[str, list[str]] = defaultdict(list)
-    words = Words()
+    openings, prices, qualities = Openings(), Prices(), Qualities()
     for shelf in shelves(sellers):
         here = f'{{"service_id":{quoted(shelf.service_id)},'
-        entries = []
-        for pair in market.pairs(shelf):
-            country, text = pair[0], words.of(pair)
-            entries.append(f'{{"country_id":{quoted(country)},{text}')
-            countries[country].append(here + text)
-        entries.sort()
+        pairs = market.pairs(shelf)
+        texts = [
+            f"{prices[low if low == high else (low, high, suggested)]}{qualities[quality]}{count}}}"
+            for _, low, high, suggested, quality, count in pairs
+        ]
+        entries = sorted([openings[pair[0]] + text for pair, text in zip(pairs, texts, strict=True)])
         services.append((shelf.service_id, f'{here}"countries":[{",".join(entries)}]}}'.encode()))
+        for pair, text in zip(pairs, texts, strict=True):
+            countries[pair[0]].append(here + text)
     ends = [moment for moment in (rules_change_at, sellers.changes_at) if moment]
     lists = [(BY_SERVICE, services), (BY_COUNTRY, list(_by_country(countries)))]
     return Draft(lists, min(ends, default=None))
@@ -54,38 +55,35 @@ def _by_country(countries: dict[str, list[str]]) -> Iterator[tuple[str, bytes]]:
         yield country, f'{{"country_id":{quoted(country)},"services":[{text}]}}'.encode()
 
 
-@cache
 def quoted(name: str) -> str:
-    """An id as JSON; there are some hundreds."""
+    """An id as JSON."""
     return orjson.dumps(name).decode()
 
 
-class Words:
-    """The text of a price object's members and its closing brace; what repeats is spelled once."""
+# What repeats in a hundred thousand price objects, each spelled once.
 
-    def __init__(self) -> None:
-        self._prices: dict[tuple[int, int, int], str] = {}
-        self._single: dict[int, str] = {}
-        self._qualities: dict[float | None, str] = {}
 
-    def of(self, pair: Pair) -> str:
-        _, low, high, suggested, quality, count = pair
-        if low == high:
-            price = self._single.get(low) or self._spell(low, high, suggested)
-        else:
-            price = self._prices.get((low, high, suggested)) or self._spell(low, high, suggested)
-        middle = self._qualities.get(quality) or self._spell_quality(quality)
-        return f"{price}{middle}{count}}}"
+class Openings(dict[str, str]):
+    """By country: how its price object begins in the list by service."""
 
-    def _spell(self, low: int, high: int, suggested: int) -> str:
-        text = f'"price":{{"min":{low},"max":{high},"suggested":{suggested}}},'
-        if low == high:
-            self._single[low] = text
-        else:
-            self._prices[low, high, suggested] = text
+    def __missing__(self, country: str) -> str:
+        text = self[country] = f'{{"country_id":{quoted(country)},'
         return text
 
-    def _spell_quality(self, quality: float | None) -> str:
+
+class Prices(dict[int | tuple[int, int, int], str]):
+    """By price, or by lowest, highest and suggested price where they differ: the member that tells it."""
+
+    def __missing__(self, price: int | tuple[int, int, int]) -> str:
+        low, high, suggested = (price, price, price) if isinstance(price, int) else price
+        text = self[price] = f'"price":{{"min":{low},"max":{high},"suggested":{suggested}}},'
+        return text
+
+
+class Qualities(dict[float | None, str]):
+    """By quality: the member that tells it, when it is known, and the name of the next one."""
+
+    def __missing__(self, quality: float | None) -> str:
         known = "" if quality is None else f'"quality":{{"avg":{round(quality, 2)}}},'
-        text = self._qualities[quality] = f'{known}"count":'
+        text = self[quality] = f'{known}"count":'
         return text

@@ -28,6 +28,13 @@ urlpatterns = [
     path(f"{A}/activation/<str:activation_id>/report/reasons", reports.Reasons.as_view()),
     path(f"{A}/activations", views.actives),
     path(f"{A}/balance", views.balance),
+    *listed(
+        prices.by_country,
+        "retail/m/prices/countries",
+        "activation/prices/countries",
+        "retial/m/prices/countries",  # as the contract's own sample spells it
+    ),
+    *listed(prices.by_service, "activation/prices/services", "retail/m/prices/services"),
     path(f"{A}/transactions", management.Transactions.as_view()),
     path(A, management.Flags.as_view()),
     path("retail/a/<str:customer_id>/activation", views.order),  # RT-1
@@ -64,13 +71,6 @@ urlpatterns = [
         "activation/prices/services/<str:service_id>/countries/<str:country_id>",
         "retail/m/prices/services/<str:service_id>/countries/<str:country_id>",
     ),
-    *listed(
-        prices.by_country,
-        "retail/m/prices/countries",
-        "activation/prices/countries",
-        "retial/m/prices/countries",  # as the contract's own sample spells it
-    ),
-    *listed(prices.by_service, "activation/prices/services", "retail/m/prices/services"),
 ]
 # What only the test base has.
 test_only = [path("sandbox/sms", sandbox.sms)]

@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
     """One keep-alive connection: sends, reads the whole answer, sends the next."""
 
     def __init__(self, run: Run) -> None:
-        self.run, self.buffer = run, bytearray()
+        self.run, self.buffer, self.left = run, bytearray(), 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -73,6 +73,14 @@ class Connection(asyncio.Protocol):
         self.transport.write(request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
+        if self.left > len(data):  # in the midst of a large answer, of which only the end is awaited
+            self.left -= len(data)
+            return
+        if self.left:
+            self.buffer += data[self.left :]
+            self.left = 0
+            self.answered(b"")
+            return
         self.buffer += data
         head_end = self.buffer.find(b"\r\n\r\n")
         if head_end < 0:
@@ -80,14 +88,23 @@ class Connection(asyncio.Protocol):
         body_end = self.end_of_body(self.buffer[:head_end].lower(), head_end + 4)
         if body_end is None:
             return
-        self.run.note(
-            self.buffer[9:12], time.perf_counter() - self.started, self.buffer[head_end + 4 : body_end]
-        )
+        self.status = bytes(self.buffer[9:12])
+        if body_end > len(self.buffer):
+            self.left = body_end - len(self.buffer)
+            self.buffer.clear()
+            return
+        body = bytes(self.buffer[head_end + 4 : body_end])
         del self.buffer[:body_end]
+        self.answered(body)
+
+    def answered(self, body: bytes) -> None:
+        self.run.note(self.status, time.perf_counter() - self.started, body)
         self.send()
 
     def end_of_body(self, head: bytes, start: int) -> int | None:
-        """Where the answer ends, or None while it is still coming."""
+        """Where the answer ends, or None while that cannot be told. When bodies are not kept, that may lie
+        further than what has come.
+        """
         if b"transfer-encoding: chunked" in head:
             end = self.buffer.find(b"0\r\n\r\n", start)
             return None if end < 0 else end + 5
@@ -95,7 +112,9 @@ class Connection(asyncio.Protocol):
         length = (
             0 if at < 0 else int(head[at + 15 : head.find(b"\r\n", at) if b"\r\n" in head[at:] else None])
         )
-        return start + length if len(self.buffer) >= start + length else None
+        end = start + length
+        has_all = len(self.buffer) >= end
+        return end if has_all or (head.startswith(b"http/1.1 2") and not self.run.plan.keep_bodies) else None
 
     def connection_lost(self, error: Exception | None) -> None:
         self.run.lost(self)

@@ -7,11 +7,12 @@ Run by granian as `tests.bench.yardstick:application`; reads DATABASE_URL as the
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
 from portal.environment import database
@@ -47,5 +48,15 @@ def one_get(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"id": row.pk, "app": row.app_label, "model": row.model})
 
 
-urlpatterns = [path("bare", bare), path("get", one_get)]
+def large(request: HttpRequest, size: int) -> HttpResponse:
+    """So many bytes out of memory."""
+    return HttpResponse(body_of(size), content_type="application/json", headers={"Content-Length": str(size)})
+
+
+@cache
+def body_of(size: int) -> bytes:
+    return os.urandom(size)
+
+
+urlpatterns = [path("bare", bare), path("get", one_get), path("large/<int:size>", large)]
 application = WSGIHandler()
