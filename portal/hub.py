@@ -63,7 +63,11 @@ class Hub:
     async def _read(self) -> None:
         client = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=30)
         async with client, client.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(IDLE_CHANNEL, *self._listeners)
+            await subscription.subscribe(IDLE_CHANNEL)
+            subscribed: set[str] = set()
+            while missing := self._listeners.keys() - subscribed:  # others join while this one is awaited
+                await subscription.subscribe(*missing)
+                subscribed |= missing
             self._subscription = subscription
             while True:
                 message = await subscription.get_message(timeout=READ_SECONDS)
