@@ -14,6 +14,8 @@ import orjson
 import structlog
 from django.db import connection, transaction
 
+from portal.memory import give_back
+
 log = structlog.get_logger(__name__)
 
 Tenant = int | None  # None: the list is everybody's
@@ -48,6 +50,18 @@ LOCK = """
 SELECT id FROM api_publication
 WHERE tenant_id IS NOT DISTINCT FROM %s::bigint AND topic = %s FOR UPDATE
 """
+# Lists of tenants that get no answers, or none of whose keys was used lately.
+DROP = """
+WITH idle AS (
+    SELECT p.id, p.tenant_id FROM api_publication p JOIN accounts_tenant t ON t.id = p.tenant_id
+    WHERE p.built_at < %(before)s AND (t.status <> 'active' OR NOT EXISTS (
+        SELECT 1 FROM accounts_apikey k WHERE k.tenant_id = t.id AND k.last_used_at >= %(before)s))
+    FOR UPDATE OF p SKIP LOCKED
+), lists AS (
+    DELETE FROM api_publishedlist l USING idle WHERE l.tenant_id = idle.tenant_id
+)
+DELETE FROM api_publication p USING idle WHERE p.id = idle.id
+"""
 DONE = "UPDATE api_publication SET built_at = %s, due_at = %s WHERE id = %s"
 PUT_OFF = "UPDATE api_publication SET due_at = %s WHERE id = %s"
 STORE = """
@@ -57,9 +71,13 @@ ON CONFLICT (tenant_id, name) DO UPDATE
 SET etag = excluded.etag, packed = excluded.packed, parts = excluded.parts
 WHERE list.etag <> excluded.etag
 """
-READ = (
-    "SELECT etag, packed FROM api_publishedlist WHERE tenant_id IS NOT DISTINCT FROM %s::bigint AND name = %s"
-)
+READ = """
+SELECT etag, substring(packed FROM place FOR %(piece)s)
+FROM api_publishedlist, generate_series(1, length(packed), %(piece)s) AS place
+WHERE tenant_id IS NOT DISTINCT FROM %(tenant)s::bigint AND name = %(name)s
+ORDER BY place
+"""
+PIECE = 65_536  # bytes of a list; a connection keeps a buffer as large as the largest answer it took at once
 READ_PART = """
 SELECT substring(
     packed FROM (parts #>> ARRAY[%(part)s, '0'])::int + 1 FOR (parts #>> ARRAY[%(part)s, '1'])::int)
@@ -157,12 +175,24 @@ def publish_first(topic: str, name: str, writer: Writer, tenant_id: Tenant, *, n
             _write(number, writer, tenant_id, now)
 
 
+def drop_idle(*, before: datetime) -> int:
+    """Delete the lists of tenants that have not called since then; how many publications that were.
+
+    Who calls after all has his written anew by his first request.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(DROP, {"before": before})
+        return int(cursor.rowcount)
+
+
 def read(name: str, tenant_id: Tenant) -> Packed | None:
     """A whole list, or None while there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(READ, [tenant_id, name])
-        row = cursor.fetchone()
-    return Packed(row[0], bytes(row[1]), {}) if row else None
+    params = {"tenant": tenant_id, "name": name, "piece": PIECE}
+    connection.ensure_connection()
+    assert connection.connection is not None
+    with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
+        rows = list(cursor.stream(READ, params))
+    return Packed(rows[0][0], b"".join(piece for _, piece in rows), {}) if rows else None
 
 
 def read_part(name: str, tenant_id: Tenant, part: str) -> Packed:
@@ -188,3 +218,5 @@ def _write(number: int, writer: Writer, tenant_id: Tenant, now: datetime) -> Non
             parts = orjson.dumps(made.parts).decode()
             cursor.execute(STORE, [tenant_id, name, made.etag, made.packed, parts])
         cursor.execute(DONE, [now, draft.changes_at, number])
+    del draft, entries, made
+    give_back()  # a hundred megabytes of text, in a web worker that is the first to be asked for a list

@@ -1,14 +1,24 @@
 """Celery's entry points of the API."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
-from api.publishing import publish_due
+from api.publishing import drop_idle, publish_due
 from api.retail.catalogue import EVERYBODYS
 from api.retail.prices import PRICES
+
+IDLE_AFTER = timedelta(days=30)
 
 
 @shared_task(ignore_result=True)
 def publish_due_lists() -> None:
     """Write the price lists and catalogues whose sources have changed. Running it twice changes nothing."""
     publish_due({shown.topic: shown.writer for shown in (PRICES, EVERYBODYS)}, now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def drop_idle_lists() -> None:
+    """Delete the price lists of tenants that have not called for a month; nobody need keep writing them."""
+    drop_idle(before=timezone.now() - IDLE_AFTER)

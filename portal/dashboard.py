@@ -15,11 +15,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from activations.models import Activation, Check, MoneyAtRisk
+from activations.models import Activation, Check, MoneyAtRisk, Report
 from portal.admin import dollars, visible
 from providers.models import Provider, ProviderHealth
 
-LATE_SECONDS, CHECKING_SECONDS = 60, 300
+LATE_SECONDS, CHECKING_SECONDS, REPORT_SECONDS = 60, 300, 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def figures(request: HttpRequest, *, now: datetime) -> list[Figure]:
-    """At most eight queries, all on partial or narrow indexes."""
+    """At most nine queries, all on partial or narrow indexes."""
     shown = [_open_orders(request), _ordering(request, now), _due(request, now), _parked(request)]
-    return [*shown, *_providers(request), _at_risk(request)]
+    return [*shown, *_providers(request), _reports(request, now), _at_risk(request)]
 
 
 def _rows(request: HttpRequest, model: Any) -> Any:
@@ -98,6 +98,19 @@ def _providers(request: HttpRequest) -> list[Figure]:
     return [
         Figure("Providers in trouble", value, names or "all are well", _list(ProviderHealth), bool(unwell))
     ]
+
+
+def _reports(request: HttpRequest, now: datetime) -> Figure:
+    """Reports that wait for a decision."""
+    found = (
+        _rows(request, Report)
+        .filter(status="inReview")
+        .aggregate(count=Count("pk"), oldest=Min("created_at"))
+    )
+    seconds = _age(found["oldest"], now)
+    note = f"the oldest for {_span(seconds)}" if found["count"] else "every report is decided"
+    link = _list(Report, status__exact="inReview")
+    return Figure("Reports waiting", f"{found['count']:,}", note, link, seconds > REPORT_SECONDS)
 
 
 def _at_risk(request: HttpRequest) -> Figure:

@@ -414,6 +414,8 @@ EXPIRY_GRACE_SECONDS = env.natural("EXPIRY_GRACE_SECONDS", default=45)
 # Shorter is welcome, longer is refused at start-up.
 TEXT_SHOWN_HOURS = env.natural("TEXT_SHOWN_HOURS", default=24)
 TEXT_KEPT_DAYS = env.natural("TEXT_KEPT_DAYS", default=30)
+# How long webhook deliveries can be looked at, and events replayed.
+WEBHOOKS_KEPT_DAYS = env.natural("WEBHOOKS_KEPT_DAYS", default=30)
 
 # --- Work -------------------------------------------------------------------------------------------------
 # Celery's other options and its schedule stand in portal/celery.py.

@@ -190,6 +190,6 @@ def _shelves(query: str, sellers: Sellers, params: Mapping[str, Any]) -> Iterato
     connection.ensure_connection()
     assert connection.connection is not None
     with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
-        cursor.execute(query, {"sellers": list(sellers.by_id), **params})
-        for row in cursor:
+        # Row by row: a connection keeps a buffer as large as the largest answer that it took at once.
+        for row in cursor.stream(query, {"sellers": list(sellers.by_id), **params}):
             yield Shelf._make(row)

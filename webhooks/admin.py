@@ -1,20 +1,24 @@
-"""Admin of the outbox, its deliveries and the inbox: to look, never to edit (endpoints have their own pages).
-Bodies hold codes; only their size is shown.
+"""Admin of the outbox, its deliveries and the inbox: to look, never to edit. Owners change their endpoints on
+pages of their own; operators can switch one off. Bodies hold codes; only their size is shown.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.db.models.functions import Length
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
+from unfold.forms import BaseDialogForm
 
-from portal.admin import MANAGERS, OwnRelated, Period, ReadOnlyAdmin
+from portal.admin import MANAGERS, OPERATOR, OwnRelated, Period, ReadOnlyAdmin, role_of
+from portal.dialogs import dialog, go_to
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event, InboxMessage
+from webhooks.services.endpoints import switch_off, switch_on
 
 STATE_COLORS = {"pending": "info", "delivered": "success", "parked": "danger"}
 
@@ -40,6 +44,33 @@ class EndpointAdmin(ReadOnlyAdmin):
     fields = ["public_id", "tenant", "customer", "url", "event_types", "is_enabled", "off_reason", "off_at",
               "failing_since", "paused_until", "previous_until", "created_at"]  # fmt: skip
     readonly_fields = fields
+    actions_detail = ["turn_off", "turn_on"]
+
+    def has_switch_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return role_of(request) == OPERATOR
+
+    @dialog(
+        "Switch off",
+        permission="switch",
+        form=BaseDialogForm,
+        text="Nothing is delivered to it any more, and what waits is parked."
+        " Its owner hears of it by mail and cannot switch it on.",
+    )
+    def turn_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        endpoint = self.get_queryset(request).get(pk=object_id)
+        switch_off(endpoint_id=endpoint.pk, reason=Endpoint.Off.OPERATOR, now=timezone.now())
+        return self._switched(request, endpoint, "Switched off.")
+
+    @dialog("Switch on", permission="switch", form=BaseDialogForm, text="Events are delivered to it again.")
+    def turn_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        endpoint = self.get_queryset(request).get(pk=object_id)
+        switch_on(endpoint=endpoint, is_operator=True)
+        return self._switched(request, endpoint, "Switched on.")
+
+    def _switched(self, request: HttpRequest, endpoint: Endpoint, word: str) -> HttpResponse:
+        self.log_change(request, endpoint, word)
+        messages.success(request, word)
+        return go_to(request, Endpoint, endpoint.pk)
 
 
 @admin.register(Delivery)

@@ -71,6 +71,7 @@ class Endpoint(models.Model):
         BY_HAND = "by_hand", "switched off by hand"
         GONE = "gone", "the receiver answered 410 Gone"
         FAILING = "failing", "nothing arrived for seven days"
+        OPERATOR = "operator", "switched off by the operator of the platform"
 
     class Mail(models.TextChoices):
         PARKED = "parked"

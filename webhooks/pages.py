@@ -87,8 +87,12 @@ def switch(request: DeskRequest, endpoint_id: str, state: str) -> HttpResponse:
     """`state`: on or off."""
     endpoint = request.desk.find(endpoint_id)
     if state == "on":
-        services.switch_on(endpoint=endpoint)
-        messages.success(request, "The endpoint is on. Replay the time that it missed.")
+        try:
+            services.switch_on(endpoint=endpoint)
+        except PortalError as refusal:
+            messages.error(request, refusal.text)
+        else:
+            messages.success(request, "The endpoint is on. Replay the time that it missed.")
     else:
         services.switch_off(endpoint_id=endpoint.pk, reason=Endpoint.Off.BY_HAND, now=timezone.now())
         messages.success(request, "The endpoint is off.")

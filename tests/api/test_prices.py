@@ -11,8 +11,9 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from accounts.models import ApiKey, Tenant
 from api.models import Publication, PublishedList
-from api.publishing import array_of, pack, publish_due, publish_first
+from api.publishing import array_of, drop_idle, pack, publish_due, publish_first
 from api.retail.catalogue import write_catalogue
 from api.retail.price_list import write_prices
 from billing.models import PriceRule
@@ -308,6 +309,23 @@ def test_many_first_requests_write_the_list_once(partner):
         each.join()
     assert (answers, written) == ([200] * 4, [partner.tenant.pk])
     assert PublishedList.objects.count() == 2
+
+
+def test_lists_of_tenants_that_do_not_call_are_dropped(partner, stranger, tester):
+    now = timezone.now()
+    for one in (partner, stranger, tester):
+        one.get("activation/prices/services")
+    Publication.objects.filter(tenant__isnull=False).update(built_at=now - timedelta(days=2))
+    ApiKey.objects.filter(tenant=partner.tenant).update(last_used_at=now)
+    ApiKey.objects.filter(tenant=stranger.tenant).update(last_used_at=now - timedelta(days=2))
+    ApiKey.objects.filter(tenant=tester.tenant).update(last_used_at=now)
+    Tenant.objects.filter(pk=tester.tenant.pk).update(status="suspended")
+
+    assert drop_idle(before=now - timedelta(days=1)) == 2
+
+    assert set(PublishedList.objects.values_list("tenant", flat=True)) == {partner.tenant.pk}
+    assert set(Publication.objects.values_list("tenant", flat=True)) == {partner.tenant.pk}
+    assert stranger.get("activation/prices/services")[0] == 200
 
 
 def test_a_list_that_is_missing_is_written_again(partner):

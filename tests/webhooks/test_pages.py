@@ -8,15 +8,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.services import create_operator
 from tests.factories import ActivationFactory, CustomerFactory, MemberFactory, UserFactory
 from tests.webhooks.conftest import make_endpoint
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, Event
 from webhooks.services.delivering import deliver_due
 from webhooks.services.dispatching import dispatch_due
+from webhooks.services.mails import mail_due
 from webhooks.signing import headers_for
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CONFIRMED = {"_form_submitted": "on"}
 CHOSEN = ["customer.updated", "customer.activation.updated"]
 
 
@@ -130,6 +133,30 @@ def test_switching_off_parks_what_waits_and_on_allows_a_replay(member, endpoint,
     deliver_due(now=timezone.now())
 
     assert Delivery.objects.get().state == "delivered"
+
+
+def test_what_an_operator_switched_off_only_an_operator_switches_on(member, endpoint, mailoutbox):
+    login = create_operator(email="op@example.com", password="correct-horse-battery")
+    operator = browser(endpoint.tenant, login)
+    admin = f"/admin/webhooks/endpoint/{endpoint.pk}"
+
+    def is_on():
+        endpoint.refresh_from_db()
+        return endpoint.is_enabled, endpoint.off_reason
+
+    operator.get(f"{admin}/turn_off/")
+    assert is_on() == (True, "")  # B10: reading the dialog changes nothing
+    operator.post(f"{admin}/turn_off/", CONFIRMED)
+    assert is_on() == (False, "operator")
+    answer = member.post(f"/webhooks/{endpoint.public_id}/on/", follow=True)
+    assert "Please contact support" in text(answer)
+    assert is_on() == (False, "operator")
+    MemberFactory(tenant=endpoint.tenant, role="owner")
+    assert mail_due() == 1
+    assert "by the operator of the platform" in mailoutbox[0].body
+
+    operator.post(f"{admin}/turn_on/", CONFIRMED)
+    assert is_on() == (True, "")
 
 
 def test_s3_a_delivery_is_shown_with_text_and_code_covered(member, endpoint, receiver, customer):

@@ -85,8 +85,12 @@ def switch_off(*, endpoint_id: int, reason: str, now: datetime) -> None:
         )
 
 
-def switch_on(*, endpoint: Endpoint) -> None:
-    """Events from now on are delivered again; earlier ones by a replay."""
+def switch_on(*, endpoint: Endpoint, is_operator: bool = False) -> None:
+    """Events from now on are delivered again; earlier ones by a replay. Raises InvalidState when an operator
+    switched it off: only an operator may switch it on.
+    """
+    if endpoint.off_reason == Endpoint.Off.OPERATOR and not is_operator:
+        raise InvalidState("The operator of the platform switched this endpoint off. Please contact support.")
     Endpoint.objects.filter(pk=endpoint.pk).update(
         is_enabled=True, off_reason="", off_at=None, failing_since=None, paused_until=None,
         was_told=False, mail_due="",
