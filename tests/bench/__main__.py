@@ -10,7 +10,7 @@ from tests.bench import stack
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("groups", nargs="*", help="P, B, S, U, C, H, L; none: all")
+    parser.add_argument("groups", nargs="*", help="P, B, S, U, C, H, L, M; none: all")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each single measurement")
     parser.add_argument("--rows", type=int, default=200_000, help="past orders for H1 to H3")
     wanted = parser.parse_args()

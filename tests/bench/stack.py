@@ -23,8 +23,10 @@ from portal.embedded.children import Child
 
 DATABASE = "bench"
 # Asked for by one key all the time.
-FAST = ("prices_services", "prices_countries", "services", "balance", "all_history")
+FAST = ("prices_services", "prices_countries", "price", "services", "balance", "all_history", "poll")
 WORKERS, THREADS, POOL = 2, 32, 6
+WORKING = ("worker", "beat", "live")
+CELERY = (sys.executable, "-m", "celery", "--app=portal", "--quiet")
 
 
 @dataclass
@@ -43,6 +45,9 @@ class Stack:
         """Web server, PostgreSQL and Valkey: what a request costs."""
         return [self.processes["web"].pid, *self.store_pids]
 
+    def pids(self, *names: str) -> list[int]:
+        return [self.processes[name].pid for name in names]
+
     @property
     def store_pids(self) -> list[int]:
         return [child.process.pid for child in self.stores]
@@ -52,6 +57,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+RECEIVER = free_port()  # where webhooks of the bench may go
 
 
 def prepare() -> throwaway.Servers:
@@ -66,12 +74,49 @@ def prepare() -> throwaway.Servers:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "DATABASE_STATEMENT_TIMEOUT_MS": "60000",
         "RETAIL_RATES": ",".join(f"{name}=10000000" for name in FAST),
+        "ADDRESS_EXCEPTIONS": f"127.0.0.1:{RECEIVER}",
     })  # fmt: skip
     RUNNING.extend(running)
     return servers
 
 
 RUNNING: list[Child] = []
+
+
+@contextmanager
+def working(stack: Stack) -> Iterator[int]:
+    """Worker, beat and the server of streams as well; gives the port of the latter."""
+    port = free_port()
+    worker = (*CELERY, "worker", "--pool=threads", "--concurrency=16", "--without-gossip",
+              "--without-mingle", "--without-heartbeat", "--loglevel=WARNING")  # fmt: skip
+    beat = (*CELERY, "beat", "--scheduler=celery.beat:Scheduler", "--loglevel=WARNING")
+    try:
+        for name, command in zip(WORKING, (worker, beat), strict=False):
+            stack.processes[name] = subprocess.Popen(command, stderr=log(name), stdout=log(name))
+        stack.processes["live"] = live(port)
+        await_http(port, "/healthz")
+        yield port
+    finally:
+        end([stack.processes.pop(name) for name in WORKING if name in stack.processes])
+
+
+def live(port: int) -> subprocess.Popen[bytes]:
+    """The production server of streams."""
+    command = [sys.executable, "-m", "uvicorn", "--host=127.0.0.1", f"--port={port}", "--no-access-log",
+               "--timeout-graceful-shutdown=3", "--log-level=error", "portal.asgi:application"]  # fmt: skip
+    env = {**os.environ, "DATABASE_POOL_MAX_CONNECTIONS": "4"}
+    return subprocess.Popen(command, env=env, stderr=log("live"), stdout=log("live"))
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -87,13 +132,7 @@ def running_stack(servers: throwaway.Servers) -> Iterator[Stack]:
         await_http(stack.sandbox, "/")
         yield stack
     finally:
-        for process in stack.processes.values():
-            process.terminate()
-        for process in stack.processes.values():
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        end(list(stack.processes.values()))
         throwaway.stop(servers, RUNNING)
 
 

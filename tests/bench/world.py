@@ -41,8 +41,8 @@ class Shop:
         host = f"{self.tenant.slug}.localhost"
         return http(method, f"/api/v1/retail{path}", host=host, headers={"X-Api-Key": self.key}, body=body)
 
-    def order(self, customer: Customer) -> str:
-        body = json.dumps({"service_id": SERVICE, "country_id": COUNTRY, "customer_price": 100})
+    def order(self, customer: Customer, *, service: str = SERVICE) -> str:
+        body = json.dumps({"service_id": service, "country_id": COUNTRY, "customer_price": 100})
         return self.call("POST", f"/a/customer/{customer.external_id}/activation", body)
 
 
@@ -102,12 +102,12 @@ def fill(stack: Stack, shop: Shop, count: int) -> None:
         load.fire(load.Plan(stack.web, 16, 300, orders, requests_in_all=count - have)).only(200)
 
 
-def control(stack: Stack, name: str, **order: object) -> dict[str, object]:
-    """A control call to the sandbox."""
+def control(stack: Stack, name: str, *, key: str = SANDBOX_KEY, **order: object) -> dict[str, object]:
+    """A control call to an account at the sandbox."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{stack.sandbox}/control/{name}",
         data=json.dumps(order).encode(),
-        headers={"X-Api-Key": SANDBOX_KEY, "Content-Type": "application/json"},
+        headers={"X-Api-Key": key, "Content-Type": "application/json"},
     )
     answer: dict[str, object] = json.load(urllib.request.urlopen(request, timeout=30))
     return answer
