@@ -166,7 +166,7 @@ def history_page(
         limit=limit,
         offset=skipped,
     )
-    found = fetch_all(statement, params)
+    found = fetch_all(statement, params, is_one_of_few=False)
     total, last = found[0][0], found[-1]
     if last[1] is None:
         return HistoryPage([], total, None)
@@ -222,7 +222,8 @@ def _begin(
     """Where the stretch ends that a page lies in, which begins after so many orders; how many of them are in
     that stretch.
     """
-    for upto, count in fetch_all(STRETCHES.format(**_words(customer_id, narrow)), params):
+    statement = STRETCHES.format(**_words(customer_id, narrow))
+    for upto, count in fetch_all(statement, params, is_one_of_few=False):
         if skipped < count:
             return upto, skipped
         skipped -= count

@@ -43,8 +43,11 @@ def fetch_one(sql: str, params: Params) -> tuple[Any, ...] | None:
     return rows[0] if rows else None
 
 
-def fetch_all(sql: str, params: Params) -> list[tuple[Any, ...]]:
-    """All rows. Raises Django's errors; OperationalError when the pool has nothing left."""
+def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[tuple[Any, ...]]:
+    """All rows. Raises Django's errors; OperationalError when the pool has nothing left.
+
+    A text that is not one of few (it holds numbers of its caller) gets a cursor of its own that is not kept.
+    """
     pool = _pool()
     if pool is None or connection.connection is not None:
         with connection.cursor() as cursor:
@@ -54,7 +57,8 @@ def fetch_all(sql: str, params: Params) -> list[tuple[Any, ...]]:
     try:
         lent = pool.getconn()
         try:
-            return _cursor(lent, sql).execute(sql, params).fetchall()
+            ours = _kept(lent, sql) if is_one_of_few else _new(lent)
+            return ours.execute(sql, params).fetchall()
         finally:
             pool.putconn(lent)
     except psycopg.Error:
@@ -62,13 +66,19 @@ def fetch_all(sql: str, params: Params) -> list[tuple[Any, ...]]:
             raise
 
 
-def _cursor(lent: psycopg.Connection[Any], sql: str) -> Cursor:
-    """The connection's cursor for this text. Binary, since reading times from text costs twice as much."""
+def _kept(lent: psycopg.Connection[Any], sql: str) -> Cursor:
+    """The connection's cursor for this text."""
     kept = cursors.setdefault(lent, {})
     cursor = kept.get(sql)
     if cursor is None:
-        cursor = kept[sql] = lent.cursor(binary=True)
-        cursor.adapters.register_loader("jsonb", JsonText)
+        cursor = kept[sql] = _new(lent)
+    return cursor
+
+
+def _new(lent: psycopg.Connection[Any]) -> Cursor:
+    """Binary, since reading times from text costs twice as much."""
+    cursor = lent.cursor(binary=True)
+    cursor.adapters.register_loader("jsonb", JsonText)
     return cursor
 
 
