@@ -73,6 +73,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("providers.RouteOutcome", "bar_chart"),
         ("providers.RouteSheet", "table_view"),
         ("providers.RouteMark", "bookmark"),
+        ("api.DialectSettings", "tune"),
         ("api.Publication", "event_repeat"),
         ("api.PublishedList", "description"),
     ],

@@ -9,6 +9,7 @@ Amounts are integer micro-USD, times aware UTC datetimes, phones digits without 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -315,6 +316,66 @@ class Account:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+class Shape(StrEnum):
+    """What an option's value is: a text, a whole number, whole numbers, or words."""
+
+    TEXT = "text"
+    WHOLE = "whole"
+    WHOLES = "wholes"
+    WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of an account that its protocol understands. `help` says to people what it is for and what
+    holds without it; `choices`: the only texts or words that it may be.
+    """
+
+    help: str
+    shape: Shape = Shape.TEXT
+    choices: tuple[str, ...] = ()
+
+    def read(self, typed: str) -> object:
+        """The value that a person typed; lists with commas. What is wrong with it `objection` tells."""
+        words = [word.strip() for word in typed.split(",") if word.strip()]
+        match self.shape:
+            case Shape.WORDS:
+                return words
+            case Shape.WHOLES:
+                return [int(word) if WHOLE_NUMBER.fullmatch(word) else word for word in words]
+            case Shape.WHOLE:
+                return int(typed) if WHOLE_NUMBER.fullmatch(typed.strip()) else typed
+            case Shape.TEXT:
+                return typed.strip()
+
+    def write(self, value: object) -> str:
+        """A value as a person types it."""
+        return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+    def objection(self, value: object) -> str:
+        """Why it cannot be the value; empty: it can."""
+        match self.shape:
+            case Shape.WHOLE if type(value) is not int:
+                return "a whole number"
+            case Shape.WHOLES if not _is_list_of(int, value):
+                return "a list of whole numbers"
+            case Shape.WORDS if not _is_list_of(str, value):
+                return "a list of words"
+            case Shape.TEXT if isinstance(value, bool) or not isinstance(value, str | int | float):
+                return "a text"
+        words = value if isinstance(value, list) else [value]
+        if self.choices and any(word not in self.choices for word in words):
+            return f"one of {', '.join(self.choices)}"
+        return ""
+
+
+WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(type(one) is kind for one in value)
+
+
 def words_of(options: Mapping[str, object], name: str) -> frozenset[str]:
     """An option that is a list of words; what is something else counts as none."""
     value = options.get(name)
@@ -331,6 +392,11 @@ class Adapter(ABC):
     protocol: ClassVar[str]
     label: ClassVar[str]
     can: frozenset[Can]
+    options: ClassVar[Mapping[str, Option]] = {
+        "without": Option(
+            "What this upstream cannot, although its protocol can.", Shape.WORDS, tuple(sorted(Can))
+        ),
+    }
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -338,9 +404,14 @@ class Adapter(ABC):
             self.can = self.can - words_of(account.options, "without")
 
     def check_options(self) -> None:
-        """Raises BadOptions naming an option of the account that cannot be right."""
-        if unknown := words_of(self.account.options, "without") - set(Can):
-            raise BadOptions(f"without: it knows no {', '.join(sorted(unknown))}")
+        """Raises BadOptions naming an option of the account that cannot be right. What `options` cannot say
+        of a value a protocol checks here.
+        """
+        for name, value in self.account.options.items():
+            if name not in self.options:
+                raise BadOptions(f"{name}: no such option here, only {', '.join(self.options)}")
+            if objection := self.options[name].objection(value):
+                raise BadOptions(f"{name}: {objection}")
 
     @abstractmethod
     def order(

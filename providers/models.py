@@ -124,6 +124,9 @@ class Provider(models.Model):
     is_enabled = models.BooleanField(
         default=True, help_text="Off: nothing new is ordered; running numbers go on."
     )
+    draining_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Off for good: told when the last number ended."
+    )
     serves_test = models.BooleanField(
         default=False, help_text="Sells to test twins (and only providers so marked do)."
     )

@@ -2,14 +2,14 @@
 
 Contract: docs/protocols/ping.md. Recorded replies: tests/providers/recordings/ping/.
 It knows no ceiling, keeps no list, shows a code without its text, and sends no callbacks. An offer's
-reference is its product. Option of an account: `rental_days`, the terms that are sold (1, 3, 7, 14 and 30).
+reference is its product.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from providers.adapters.reading import (
     asks_to_wait_until,
@@ -35,6 +35,7 @@ from providers.contract import (
     Extension,
     Lease,
     ListedOffer,
+    Option,
     OutcomeUnknown,
     OutOfFunds,
     OutOfStock,
@@ -42,6 +43,7 @@ from providers.contract import (
     Reader,
     Refused,
     Reply,
+    Shape,
     Sms,
     Status,
     T,
@@ -103,6 +105,13 @@ class Ping(Adapter):
             Can.CANCEL_RENTAL,
         }
     )  # fmt: skip
+    options: ClassVar[Mapping[str, Option]] = {
+        "rental_days": Option(
+            f"Terms of rentals in days, 1 to 30 each; {', '.join(map(str, RENTAL_DAYS))} when empty.",
+            Shape.WHOLES,
+        ),
+        **Adapter.options,
+    }
 
     def check_options(self) -> None:
         super().check_options()

@@ -258,8 +258,17 @@ WITHOUT_PAGE = {"activations.pricetoken"}  # its key is a credential, so no addr
 
 # Dialogs of the admin: who may open and send them.
 DIALOGS = [
-    ("admin/providers/unmappedcode/<object_id>/map_to/", "GET", "L LL FFkkN k LL LL"),
-    ("admin/providers/unmappedcode/<object_id>/map_to/", "POST", "L LL FFkkN k LL LL"),
+    ("admin/providers/provider/<object_id>/try_out/", "GET", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/try_out/", "POST", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/new_key/", "GET", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/new_key/", "POST", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/drain/", "GET", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/drain/", "POST", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/resume/", "GET", "L LL NNFkN k LL LL"),
+    ("admin/providers/provider/<object_id>/resume/", "POST", "L LL NNFkN k LL LL"),
+    ("admin/providers/unmappedcode/<object_id>/map_to/", "GET", "L LL NNkkN k LL LL"),
+    ("admin/providers/unmappedcode/<object_id>/map_to/", "POST", "L LL NNkkN k LL LL"),
+    ("admin/providers/unmappedcode/<object_id>/mean/<canonical_id>/", "GET", "L LL MMMMM M LL LL"),
     ("admin/providers/unmappedcode/<object_id>/mean/<canonical_id>/", "POST", "L LL NNmmN m LL LL"),
     ("admin/accounts/member/appoint/", "GET", "L LL FFFkk k LL LL"),
     ("admin/accounts/member/appoint/", "POST", "L LL FFFkk k LL LL"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from providers.adapters.handler import leases, rentals, shop
@@ -19,7 +20,6 @@ from providers.adapters.words import digits_of
 from providers.contract import (
     Account,
     Adapter,
-    BadOptions,
     Call,
     Callback,
     Can,
@@ -28,8 +28,10 @@ from providers.contract import (
     Lease,
     ListedLease,
     ListedOffer,
+    Option,
     Refused,
     Reply,
+    Shape,
     Status,
     T,
     words_of,
@@ -79,6 +81,18 @@ class Handler(Adapter):
         Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
     }  # fmt: skip
 
+    options: ClassVar[Mapping[str, Option]] = {
+        "dialect": Option("Which one of the family it is; bower when empty.", choices=tuple(DIALECTS)),
+        "rate": Option("US dollars for one unit of its currency, such as 0.0109; 1 when empty."),
+        "timezone": Option("Of its times that name no zone, such as Europe/Moscow; UTC when empty."),
+        "rent_hours": Option("Terms of rentals in hours; without any it rents nothing.", Shape.WHOLES),
+        "rent_countries": Option("Countries to rent in, by its numbers; all when empty.", Shape.WHOLES),
+        "except_providers": Option("Suppliers behind it never to buy from, by its numbers.", Shape.WHOLES),
+        **{name: Option(f"Action for {name}, if not the dialect's.", choices=known)
+           for name, known in CHOICES.items()},
+        **Adapter.options,
+    }  # fmt: skip
+
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         if not account.options.get("rent_hours"):
@@ -94,15 +108,7 @@ class Handler(Adapter):
 
     def check_options(self) -> None:
         super().check_options()
-        options = self.account.options
         unit_of(self.account), zone_of(self.account)
-        for name, known in {"dialect": tuple(DIALECTS), **CHOICES}.items():
-            if name in options and options[name] not in known:
-                raise BadOptions(f"{name}: one of {', '.join(known)}")
-        for name in ("rent_hours", "rent_countries", "except_providers"):
-            numbers = options.get(name, [])
-            if not isinstance(numbers, list) or not all(type(one) is int and one >= 0 for one in numbers):
-                raise BadOptions(f"{name}: a list of whole numbers")
 
     # --- numbers ---
 

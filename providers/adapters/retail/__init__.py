@@ -2,10 +2,7 @@
 
 Contract: docs/protocols/retail.md. Recorded replies: tests/providers/recordings/retail/.
 
-Options of an account: `customer_id` (portal), `billing` (fixed: the upstream customer is charged our ceiling;
-dynamic: the real price), `quality_factor` (0 to 100; the upstream's own when not set), `funds` (account: what
-the key's owner has; customer: what the upstream customer has). Callbacks are signed with the account's
-callback secret; without one they are only a reason to ask.
+Callbacks are signed with the account's callback secret; without one they are only a reason to ask.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import ClassVar
 
 from providers.adapters.reading import CENT_MICROS, json_of, object_of, text_of
 from providers.adapters.retail import answers
@@ -28,10 +26,12 @@ from providers.contract import (
     Lease,
     ListedLease,
     ListedOffer,
+    Option,
     PriceTooLow,
     Reader,
     Refused,
     Reply,
+    Shape,
     Status,
     T,
     UnknownToUpstream,
@@ -57,6 +57,20 @@ class Retail(Adapter):
             Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.REPORT,
         }
     )  # fmt: skip
+    options: ClassVar[Mapping[str, Option]] = {
+        "customer_id": Option("Our customer there: 1 to 80 letters and digits; portal when empty."),
+        "billing": Option(
+            "What that customer pays: our ceiling (fixed, also when empty) or the real price (dynamic).",
+            choices=("fixed", "dynamic"),
+        ),
+        "quality_factor": Option("0 (cheapest) to 100 (best); the upstream's own when empty.", Shape.WHOLE),
+        "funds": Option(
+            "Whose balance counts: of the key's owner (account, also when empty) or of our customer.",
+            choices=("account", "customer"),
+        ),
+        "callback_recipe": Option(f"What its callbacks sign; {RECIPES[0]} when empty.", choices=RECIPES),
+        **Adapter.options,
+    }
 
     def check_options(self) -> None:
         super().check_options()
