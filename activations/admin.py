@@ -19,22 +19,20 @@ from activations.models import (
     Check,
     ListCheck,
     Message,
-    MoneyAtRisk,
     PriceToken,
     RequestKey,
 )
 from activations.rental_admin import RentalAdmin
 from activations.report_admin import ReportAdmin
+from activations.risk_admin import MoneyAtRiskAdmin
 from activations.services.closing import refund
 from portal.admin import (
     MANAGERS,
-    NOBODY,
     OPERATOR,
     OwnRelated,
     Period,
     ReadOnlyAdmin,
     ReadOnlyInline,
-    ScopedAdmin,
     masked,
     money,
     role_of,
@@ -300,28 +298,4 @@ class PriceTokenAdmin(ReadOnlyAdmin):
         return None
 
 
-@admin.register(MoneyAtRisk)
-class MoneyAtRiskAdmin(UnnamedProviders, ScopedAdmin):
-    """What a provider keeps, or may keep, for something no customer paid for."""
-
-    addable_by = NOBODY
-    list_display = ["order", "tenant", "provider", "kind", "amount", "show_state", "created_at"]
-    list_filter = [("state", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter), ("tenant", OwnRelated)]
-    search_fields = ["=activation__hex_id", "=term__rental__rnt_id"]
-    search_help_text = "An order's or a rental's id."
-    ordering = ["-created_at", "-id"]
-    list_select_related = ["activation", "term__rental", "tenant", "provider"]
-    fields = ["order", "tenant", "provider", "kind", "amount", "created_at", "state", "note"]
-    readonly_fields = ["order", "tenant", "provider", "kind", "amount", "created_at"]
-    amount = money("amount_micros")
-
-    @display(description="order")
-    def order(self, risk: MoneyAtRisk) -> str:
-        return str(risk.activation or (risk.term and risk.term.rental))
-
-    @display(description="state", label={"open": "danger", "claimed": "warning", "recovered": "success"})
-    def show_state(self, risk: MoneyAtRisk) -> str:
-        return risk.state
-
-
-__all__ = ["ActivationAdmin", "HistoryCountAdmin", "RentalAdmin", "ReportAdmin"]
+__all__ = ["ActivationAdmin", "HistoryCountAdmin", "MoneyAtRiskAdmin", "RentalAdmin", "ReportAdmin"]

@@ -14,7 +14,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.db.models.lookups import Regex
 
-from accounts.models import Customer, Tenant
+from accounts.models import Customer, Tenant, User
 from activations.rental_models import (
     Rental,
     RentalAttempt,
@@ -414,11 +414,29 @@ class MoneyAtRisk(models.Model):
     amount_micros = models.BigIntegerField()
     note = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=11, choices=State.choices, default=State.OPEN)
+    recovered_micros = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="What the provider paid back; what the customer got is in the ledger.",
+    )
+    reason = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why it was settled so, or whom we asked.",
+    )
+    changed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)
+    changed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["activation", "kind"], name="risk_once_per_kind"),
+            models.CheckConstraint(
+                condition=Q(state="recovered", recovered_micros__gte=0) | Q(recovered_micros=0),
+                name="risk_only_recovered_came_back",
+            ),
             models.UniqueConstraint(
                 fields=["term", "kind"],
                 condition=Q(term__isnull=False),
