@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection
@@ -24,8 +23,6 @@ from psycopg_pool import ConnectionPool
 Params = Mapping[str, Any] | Sequence[Any]
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
-
-cursors: WeakKeyDictionary[psycopg.Connection[Any], dict[str, Cursor]] = WeakKeyDictionary()
 
 
 class JsonText(Loader):
@@ -67,8 +64,10 @@ def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[t
 
 
 def _kept(lent: psycopg.Connection[Any], sql: str) -> Cursor:
-    """The connection's cursor for this text."""
-    kept = cursors.setdefault(lent, {})
+    """The connection's cursor for this text. The cursors hang on their connection, so that they go when the
+    pool replaces it.
+    """
+    kept: dict[str, Cursor] = vars(lent).setdefault("kept_cursors", {})
     cursor = kept.get(sql)
     if cursor is None:
         cursor = kept[sql] = _new(lent)

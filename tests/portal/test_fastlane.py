@@ -10,6 +10,7 @@ from django.db import connection
 from portal.fastlane import fetch_one
 
 POOLED = """
+import gc, weakref
 import django; django.setup()
 from django.db import connection, transaction, OperationalError
 from portal.fastlane import cursors, fetch_all, fetch_one
@@ -46,7 +47,11 @@ connection.pool.putconn(taken)
 with connection.pool.connection() as lent:
     lent.execute("SELECT 1")
     lent.close()  # as when the server went away
+lost = weakref.ref(lent)
+del lent, taken
 assert fetch_one("SELECT 2", {}) == (2,), "a lost connection is replaced"
+gc.collect()
+assert lost() is None, "and nothing holds on to it"
 connection.close_pool()
 """
 
