@@ -6,18 +6,19 @@ What opens a wallet as well, a new tenant or customer, is in billing.services.
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.keys import ALPHABET
+from accounts.keys import ALPHABET, issue_key
 from accounts.models import ApiKey, Customer, Member, Tenant, User
 from accounts.queries import customers_of, keys_of, members_of
-from portal.errors import Duplicate, ValidationError
+from portal.errors import Duplicate, InvalidState, ValidationError
 
 EXTERNAL_ID_LENGTH = 16
+KEY_OVERLAP = timedelta(hours=24)  # for which a replaced key still works
 
 
 def new_external_id() -> str:
@@ -96,3 +97,28 @@ def revoke_key(*, tenant: Tenant, key_id: int, now: datetime | None = None) -> A
     """
     keys_of(tenant).filter(pk=key_id, revoked_at=None).update(revoked_at=now or timezone.now())
     return keys_of(tenant).filter(pk=key_id).first()
+
+
+@transaction.atomic
+def rotate_key(*, tenant: Tenant, key_id: int, now: datetime | None = None) -> tuple[ApiKey, str]:
+    """A new key with the same rights and its plaintext, shown once; the old one works for 24 hours more.
+
+    Raises InvalidState when the old one ends within that time anyway: it was replaced before, and what takes
+    its place should not end with it. Raises ApiKey.DoesNotExist when the tenant has no such key.
+    """
+    now = now or timezone.now()
+    ends = now + KEY_OVERLAP
+    old = keys_of(tenant).select_for_update(of=("self",)).get(pk=key_id)
+    if old.expires_at is not None and old.expires_at <= ends:
+        raise InvalidState("This key was replaced already, or its time is nearly over. Use its successor.")
+    new, plaintext = issue_key(
+        tenant=tenant,
+        customer=old.customer,
+        name=old.name,
+        scopes=old.scopes,
+        allowed_networks=old.allowed_networks,
+        expires_at=old.expires_at,
+    )
+    old.expires_at = ends
+    old.save(update_fields=["expires_at"])
+    return new, plaintext

@@ -24,7 +24,11 @@ from api.schema import JSON, TEST, document
 
 YOUR_KEY = "YOUR_TEST_KEY"
 # The ids that the portal makes up: whoever tries an example puts his own there.
-YOURS = {"activation_id": "YOUR_ACTIVATION_ID"}
+YOURS = {
+    "activation_id": "YOUR_ACTIVATION_ID",
+    "webhook_id": "YOUR_WEBHOOK_ID",
+    "key_id": "YOUR_KEY_ID",
+}
 
 
 @dataclass(frozen=True)

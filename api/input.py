@@ -129,19 +129,23 @@ class Choice(Reader):
 
 @dataclass(frozen=True)
 class Choices(Reader):
-    """Words of `allowed`, separated by commas; empty means no filter. Only for query parameters."""
+    """Different words of `allowed`: a JSON list, or in a query separated by commas (empty: no filter)."""
 
     allowed: tuple[str, ...]
     _: KW_ONLY
     default: Any = ()
 
     def from_json(self, value: Any) -> tuple[str, ...]:
-        raise Wrong("is a query parameter.")
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise Wrong("must be a list of words.")
+        return self._checked(tuple(value), "a list")
 
     def from_text(self, text: str) -> tuple[str, ...]:
-        words = tuple(text.split(",")) if text else ()
+        return self._checked(tuple(text.split(",")) if text else (), "a list, separated by commas,")
+
+    def _checked(self, words: tuple[str, ...], form: str) -> tuple[str, ...]:
         if len(set(words)) != len(words) or not set(words) <= set(self.allowed):
-            raise Wrong(f"must be a list, separated by commas, of: {', '.join(self.allowed)}.")
+            raise Wrong(f"must be {form} of: {', '.join(self.allowed)}.")
         return words
 
 
@@ -202,6 +206,13 @@ def read_fields(source: Mapping[str, Any], readers: Mapping[str, Reader]) -> dic
     A JSON null is no value: it is refused, never taken for "left out" (M5).
     """
     return _read(source, readers, "from_json")
+
+
+def read_only_fields(source: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The same for addresses of our own: a name that the table lacks is refused (B12)."""
+    if unknown := sorted(set(source) - set(readers)):
+        raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
+    return read_fields(source, readers)
 
 
 def read_text_fields(source: Mapping[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:

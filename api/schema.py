@@ -17,12 +17,13 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 from api.retail import guide, urls
-from api.retail.examples import ACTIVATION_ID, CUSTOMER_ID
-from api.retail.operations import OPERATIONS, TAGS, Operation
+from api.retail.examples import ACTIVATION_ID, CUSTOMER_ID, KEY_ID, WEBHOOK_ID
+from api.retail.operation import Operation
+from api.retail.operations import OPERATIONS, TAGS
 from api.retail.order import COUNTRY_ID, SERVICE_ID
 from api.retail.refusals import described, names_in
 from api.retail.schema import ACTIVATION_ID as ACTIVATION_FORM
-from api.retail.schema import COMPONENTS, Schema, describe
+from api.retail.schema import COMPONENTS, WORD, Schema, describe
 from api.retail.schema import CUSTOMER_ID as CUSTOMER_FORM
 from api.retail.told import described_webhooks
 from portal.errors import all_codes
@@ -33,6 +34,8 @@ IDS: dict[str, tuple[Schema, str]] = {
     "activation_id": (ACTIVATION_FORM, ACTIVATION_ID),
     "service_id": (describe(SERVICE_ID), "telegram"),
     "country_id": (describe(COUNTRY_ID), "us"),
+    "webhook_id": (WORD, WEBHOOK_ID),
+    "key_id": (WORD, KEY_ID),
 }
 JSON, FORM = "application/json", "multipart/form-data"
 AT_THE_DOOR = ("auth_missing", "auth_invalid", "permission_denied", "rate_limited", "validation", "internal",

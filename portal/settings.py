@@ -320,7 +320,7 @@ RETAIL_RATES = env.figures(
         "finalize": 50,
         "balance": 300,
         "flags": 300,
-        "history": 6,
+        "history": 60,
         "transactions": 60,
         "transaction": 300,
         "customer": 60,
@@ -335,6 +335,10 @@ RETAIL_RATES = env.figures(
         "prices_services": 6,
         "price": 60,
         "sandbox": 60,
+        "unblock": 6,
+        "offers": 60,
+        "webhooks": 60,
+        "keys": 60,
     },
 )
 # The same per key for the text protocol (docs/protocols/handler.md 13).

@@ -70,6 +70,14 @@ class Shelf(NamedTuple):
     qualities: Sequence[float | None]
 
 
+class Line(NamedTuple):
+    """One offer of a pair; quality 0…1, None: not known."""
+
+    price_cents: int
+    quality: float | None
+    stock: int
+
+
 class Table:
     """Cost → tenant's price under one rule, worked out once per cost: exact, and in whole cents."""
 
@@ -129,11 +137,15 @@ class Market:
             cents = table.cents(shelf.costs)
             return list(zip(shelf.countries, cents, cents, cents, shelf.qualities, shelf.stocks, strict=True))
         offers: dict[str, list[_Offer]] = defaultdict(list)
-        columns = shelf.countries, shelf.providers, shelf.costs, shelf.stocks, shelf.qualities
-        for country, provider, cost, stock, quality in zip(*columns, strict=True):
-            priced = self._priced(shelf.service_id, country, provider, cost, stock, quality)
+        for country, priced in zip(shelf.countries, self.offers(shelf), strict=True):
             offers[country].append(priced)
         return [_pair(country, lines) for country, lines in offers.items()]
+
+    def offers(self, shelf: Shelf) -> Iterator[_Offer]:
+        """Each offer of a shelf, in its order."""
+        columns = shelf.countries, shelf.providers, shelf.costs, shelf.stocks, shelf.qualities
+        for country, provider, cost, stock, quality in zip(*columns, strict=True):
+            yield self._priced(shelf.service_id, country, provider, cost, stock, quality)
 
     def _priced(
         self, service: str, country: str, provider: int, cost: int, stock: int, quality: float | None
@@ -184,6 +196,17 @@ def price_of_pair(*, sellers: Sellers, rules: Rules, service_id: str, country_id
     for shelf in _shelves(ONE_PAIR, sellers, {"service": service_id, "country": country_id}):
         return market.pairs(shelf)[0]
     return None
+
+
+def offers_of_pair(*, sellers: Sellers, rules: Rules, service_id: str, country_id: str) -> list[Line]:
+    """The same offer by offer, the cheapest first."""
+    market = Market(sellers.by_id, Pricing(rules))
+    lines = [
+        Line(cents_up(price), quality, stock)
+        for shelf in _shelves(ONE_PAIR, sellers, {"service": service_id, "country": country_id})
+        for price, quality, _, _, stock in market.offers(shelf)
+    ]
+    return sorted(lines, key=lambda line: (line.price_cents, -(line.quality or 0), -line.stock))
 
 
 def _shelves(query: str, sellers: Sellers, params: Mapping[str, Any]) -> Iterator[Shelf]:

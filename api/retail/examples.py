@@ -6,6 +6,8 @@ from typing import Any
 
 CUSTOMER_ID = "shop7user42"
 ACTIVATION_ID = "0123456789abcdef01234567"
+WEBHOOK_ID = "wh_0123456789ab"
+KEY_ID = "42"
 EARLIER = 1767225600
 
 CUSTOMER = {
@@ -40,6 +42,17 @@ REPORT = {
     "updated_at": 1767225800, "created_at": 1767225800,
 }  # fmt: skip
 REPORTED: dict[str, Any] = {**REPORT, "activation": {**FINISHED, "report_status": "inReview"}}
+
+
+WEBHOOK: dict[str, Any] = {
+    "webhook_id": WEBHOOK_ID, "url": "https://hooks.example.com/numbers",
+    "event_types": ["customer.activation.updated"], "is_enabled": True, "off_reason": None,
+    "created_at": 1767225600,
+}  # fmt: skip
+KEY: dict[str, Any] = {
+    "key_id": KEY_ID, "name": "shop", "begins_with": "pk_test_8fK2", "scopes": [], "networks": [],
+    "expires_at": None, "last_used_at": 1767225600, "created_at": 1767225600,
+}  # fmt: skip
 
 
 def page(*, next_cursor: Any = ..., **items: list[Any]) -> dict[str, Any]:

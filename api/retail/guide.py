@@ -109,7 +109,7 @@ customer of yours, so it belongs on your server and never into an app or a web p
 
 Owners and managers issue keys in the administration, under API keys. A key is shown once. It may be
 narrowed to scopes ({", ".join(f"`{scope}`" for scope in SCOPES)}), to networks and to a time; once
-revoked it ends with the next request.
+revoked it ends with the next request. A program may replace its own key through the API.
 """
 VALUES = """
 Amounts are whole US cents, as integers. What a customer is to pay is rounded up to a whole cent; balances
@@ -144,9 +144,9 @@ Countries, services and prices come with an ETag (`X-ETag` and `ETag`). Send it 
 unchanged list is 304 without a body. Ask for the catalogue every five minutes at most.
 """
 WEBHOOKS = f"""
-Endpoints are kept at `/webhooks/`. Each delivery is a POST with `{{"id", "api_version", "type",
-"data"}}`. Answer any 2xx within ten seconds and work afterwards. Deliveries come at least once and in no
-promised order: drop an `id` that you had before.
+Endpoints are kept at `/webhooks/` or through the API. Each delivery is a POST with `{{"id",
+"api_version", "type", "data"}}`. Answer any 2xx within ten seconds and work afterwards. Deliveries come
+at least once and in no promised order: drop an `id` that you had before.
 
 What fails is sent again after {", ".join(long(pause) for pause in PAUSES)}. 410 switches the endpoint
 off, and so do {GIVE_UP_AFTER.days} days without a success.
@@ -168,8 +168,8 @@ act for, else per key. Each operation says its figure. The refusal is 429 with `
 A customer may have {policy.ACTIVE_LIMIT} active numbers unless agreed otherwise. From
 {policy.SUCCESS_FROM_ORDERS} numbers within {long(policy.SUCCESS_WINDOW)} on, at least
 {policy.SUCCESS_MIN_PERCENT} % of those that ended must have received a code; below that his orders pause
-for {long(policy.SUCCESS_BLOCK)}. He may end the pause himself {settings.SELF_UNBLOCKS_PER_DAY} times in
-24 hours. A number can be reported within {long(REPORT_WITHIN)} of its order.
+for {long(policy.SUCCESS_BLOCK)}. The pause can be ended {settings.SELF_UNBLOCKS_PER_DAY} times in 24
+hours, on a page or through the API. A number can be reported within {long(REPORT_WITHIN)} of its order.
 """
 
 

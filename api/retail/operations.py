@@ -6,13 +6,16 @@ code knows itself (addresses, aliases, method, scope, rate, ranges of fields) is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from api.input import Reader
-from api.retail import catalogue, history, management, order, prices, reports, sandbox, views
-from api.retail.entry import Gate
+from api.retail import (
+    catalogue,
+    history,
+    management,
+    order,
+    prices,
+    reports,
+    sandbox,
+    views,
+)
 from api.retail.examples import (
     ACTIVATION,
     ACTIVATION_ID,
@@ -27,44 +30,14 @@ from api.retail.examples import (
     TRANSACTION,
     page,
 )
-from api.retail.schema import Schema, array, body_of, page_of, ref
+from api.retail.operation import SUCCESS, Operation
+from api.retail.own_operations import KEYS, WEBHOOKS
+from api.retail.schema import array, body_of, page_of, ref
 
 ID = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One method of one view (a plain one, or the class of a RetailView; both have `gates`).
-
-    `reply`: its schema, `gives`: an example. `query` and `body`: readers, `asks` and `sends`: what goes with
-    the example (several bodies by name). `refuses`: codes of portal.errors beyond those of the door.
-    """
-
-    name: str
-    tag: str
-    summary: str
-    view: Any
-    reply: Schema
-    gives: Any
-    text: str = ""
-    method: str = ""  # needed where the view has several
-    query: Mapping[str, Reader] = field(default_factory=dict)
-    asks: Mapping[str, Any] = field(default_factory=dict)
-    body: Schema | None = None
-    sends: Mapping[str, Any] = field(default_factory=dict)
-    takes_form: bool = False
-    has_etag: bool = False
-    has_request_key: bool = False
-    refuses: tuple[str, ...] = ()
-
-    @property
-    def gate(self) -> Gate:
-        gates: tuple[Gate, ...] = self.view.gates
-        return next(gate for gate in gates if self.method in ("", gate.method))
-
-
 PAYMENT = TRANSACTION["transaction_id"]
-SUCCESS: dict[str, Any] = {"reply": ref("Success"), "gives": {"result": "success"}}
 LATE = ("invalid_state", "upstream_unavailable")
 
 CUSTOMERS = [
@@ -109,6 +82,13 @@ CUSTOMERS = [
         reply=ref("Balance"), gives={"total": 2300, "reserved": 0},
     ),
     Operation(
+        "unblock_customer", "Customers", "End a customer's pause", views.unblock, **SUCCESS,
+        text="Orders pause when too few of his numbers received a code (429 `LowSuccessRateException`). The "
+             "pause can be ended three times in 24 hours; the rate is counted afresh from then on. Without "
+             "such a pause the answer is 409.",
+        refuses=("invalid_state", "low_success_rate"),
+    ),
+    Operation(
         "customer_transactions", "Customers", "List the top-ups of a customer", management.Transactions,
         reply=page_of("transactions", "Transaction"), gives=page(transactions=[TRANSACTION]),
         query=management.TRANSACTIONS, asks={"created_from_timestamp": EARLIER, "page": 1, "limit": 10},
@@ -147,6 +127,12 @@ CATALOGUE = [
         text="What it costs you, before what you add for your customer. Nobody sells it now: `count` and the "
              "prices are 0.",
         reply=ref("Price"), gives=PRICE, refuses=("unknown_service", "unknown_country"),
+    ),
+    Operation(
+        "offers", "Catalogue and prices", "List the offers for a service in a country", prices.offers,
+        text="What the price above is made of, the cheapest first: which `max_price` finds how many.",
+        reply=array(ref("Offer")), gives=[{"price": 21, "quality": 0.9, "count": 40}],
+        refuses=("unknown_service", "unknown_country"),
     ),
     Operation(
         "prices_by_country", "Catalogue and prices", "List prices by country", prices.by_country,
@@ -272,11 +258,13 @@ REPORTS = [
     ),
 ]  # fmt: skip
 
-OPERATIONS = [*CUSTOMERS, *CATALOGUE, *ACTIVATIONS, *REPORTS]
+OPERATIONS = [*CUSTOMERS, *CATALOGUE, *ACTIVATIONS, *REPORTS, *WEBHOOKS, *KEYS]
 TAGS = {
     "Customers": "Your customers and their money.",
     "Catalogue and prices": "What can be bought, and what it costs you. Lists have an ETag.",
     "Activations": "One number, one code: ordered, watched, closed.",
     "Sandbox": "What only the test base has.",
     "Reports": "When a number did not do what it should.",
+    "Webhook endpoints": "Where we tell you of events. On the test base: of test events.",
+    "API keys": "Those of your account.",
 }

@@ -20,7 +20,7 @@ from api.retail.price_list import BY_COUNTRY, BY_SERVICE, write_prices
 from api.retail.published import Shown, gate_of, send, whole
 from billing.prices import load_rules
 from portal.errors import UnknownCountry, UnknownService
-from providers.pair_prices import Pair, price_of_pair, sellers_to
+from providers.pair_prices import Line, Pair, offers_of_pair, price_of_pair, sellers_to
 
 SERVICE = {"service_id": replace(SERVICE_ID, default=None)}
 COUNTRY = {"country_id": replace(COUNTRY_ID, default=None)}
@@ -45,6 +45,27 @@ def pair(
         country_id=country_id,
     )
     return wire.json_response(price_object(found))
+
+
+@retail(Gate("GET", scope="read", rate="offers", touches=False))
+def offers(
+    request: HttpRequest, caller: Caller, buyer: None, *, service_id: str, country_id: str
+) -> HttpResponse:
+    """What a pair's price is made of; an address of our own."""
+    require(service_id=service_id, country_id=country_id)
+    now = timezone.now()
+    lines = offers_of_pair(
+        sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
+        rules=load_rules(tenant_id=caller.tenant_id, now=now),
+        service_id=service_id,
+        country_id=country_id,
+    )
+    return wire.json_response([offer_object(line) for line in lines])
+
+
+def offer_object(line: Line) -> dict[str, Any]:
+    known = {} if line.quality is None else {"quality": round(line.quality, 2)}
+    return {"price": line.price_cents, **known, "count": line.stock}
 
 
 def price_object(found: Pair | None) -> dict[str, Any]:

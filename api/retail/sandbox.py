@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.queries import tenant_by_id
 from activations.services.sandbox import deliver_test_sms
 from api.auth import Caller
-from api.input import Text, json_object, read_fields
+from api.input import Text, json_object, read_only_fields
 from api.retail import wire
 from api.retail.entry import Gate, retail
 from portal.errors import ValidationError
@@ -27,10 +27,7 @@ SMS = {
 @retail(Gate("POST", scope="order", rate="sandbox"))
 def sms(request: HttpRequest, caller: Caller, buyer: None) -> HttpResponse:
     """The SMS arrives within moments: at once by callback, or with the next check."""
-    body = json_object(request, limit=BODY_BYTES)
-    if unknown := sorted(set(body) - set(SMS)):
-        raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
-    fields = read_fields(body, SMS)
+    fields = read_only_fields(json_object(request, limit=BODY_BYTES), SMS)
     if bool(fields["activation"]) == bool(fields["phone"]):
         raise ValidationError({"activation": "or phone is required, one of them."})
     deliver_test_sms(

@@ -9,6 +9,7 @@ from accounts.models import Customer
 from activations.models import Activation
 from activations.report_models import Report
 from api.input import REQUIRED, Choice, Choices, Flag, Integer, Number, Reader, Text
+from webhooks.models import Endpoint
 
 Schema = dict[str, Any]
 
@@ -78,6 +79,24 @@ ACTIVATION = object_of(
     cancelable_after=about(MAYBE_SECONDS, "The earliest time to cancel; null: it cannot be cancelled."),
     formatted=about(WORD, "The number as people write it, with `+`."),
 )
+KEY = {
+    "key_id": WORD,
+    "name": WORD,
+    "begins_with": about(WORD, "The key's first characters, to know it by."),
+    "scopes": about(array(WORD), "Empty: everything."),
+    "networks": about(array(WORD), "Empty: from anywhere."),
+    "expires_at": MAYBE_SECONDS,
+    "last_used_at": MAYBE_SECONDS,
+    "created_at": SECONDS,
+}
+WEBHOOK = {
+    "webhook_id": about(WORD, "What deliveries carry as `x-webhook-id`."),
+    "url": WORD,
+    "event_types": array(WORD),
+    "is_enabled": TRUTH,
+    "off_reason": {"type": ["string", "null"], "enum": [None, *Endpoint.Off.values]},
+    "created_at": SECONDS,
+}
 COMPONENTS: dict[str, Schema] = {
     "Activation": ACTIVATION,
     "Balance": object_of(total=CENTS, reserved=about(CENTS, "The part of `total` that is held for numbers.")),
@@ -95,6 +114,18 @@ COMPONENTS: dict[str, Schema] = {
         updated_at=SECONDS,
     ),
     "Flags": object_of(accountOnHold=TRUTH),
+    "Key": object_of(**KEY),
+    "NewKey": object_of(**KEY, key=about(WORD, "The key itself. It is shown this once.")),
+    "NewWebhook": object_of(**WEBHOOK, secret=about(WORD, "What signs. It is shown this once.")),
+    "Offer": {
+        "type": "object",
+        "properties": {
+            "price": CENTS,
+            "quality": {"type": "number", "minimum": 0, "maximum": 1},
+            "count": about(COUNT, "Numbers for sale now."),
+        },
+        "required": ["price", "count"],
+    },
     "Price": priced(),
     "PricesOfCountry": object_of(country_id=WORD, services=array(priced(service_id=WORD))),
     "PricesOfService": object_of(service_id=WORD, countries=array(priced(country_id=WORD))),
@@ -125,6 +156,8 @@ COMPONENTS: dict[str, Schema] = {
         prohibited=about(TRUTH, "An order for it is refused."),
     ),
     "Success": object_of(result=one_of(["success"])),
+    "Webhook": object_of(**WEBHOOK),
+    "WebhookSecret": object_of(webhook_id=WORD, secret=WORD),
     "Transaction": object_of(
         customer_id=CUSTOMER_ID,
         transaction_id=WORD,
@@ -163,7 +196,7 @@ def describe(reader: Reader) -> Schema:
         case _:
             form = {}
     if reader.default is not REQUIRED and reader.default not in (None, (), ""):
-        form["default"] = reader.default
+        form["default"] = list(reader.default) if isinstance(reader, Choices) else reader.default
     return form
 
 

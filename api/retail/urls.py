@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from api.retail import catalogue, history, management, prices, reports, sandbox, views
+from api.retail import (
+    catalogue,
+    history,
+    management,
+    own_keys,
+    own_webhooks,
+    prices,
+    reports,
+    sandbox,
+    views,
+)
 from api.retail.entry import View
 
 M = "retail/m/"
@@ -39,6 +49,7 @@ urlpatterns = [
     path(A, management.Flags.as_view()),
     path("retail/a/<str:customer_id>/activation", views.order),  # RT-1
     path("user/balance", views.account_balance),
+    path(f"{A}/unblock", views.unblock),
     path(f"{M}customer", management.NewCustomer.as_view()),
     path(f"{M}customer/<str:customer_id>", management.ChangeCustomer.as_view()),
     path(f"{M}customer/<str:customer_id>/transaction", management.NewTransaction.as_view()),
@@ -71,6 +82,15 @@ urlpatterns = [
         "activation/prices/services/<str:service_id>/countries/<str:country_id>",
         "retail/m/prices/services/<str:service_id>/countries/<str:country_id>",
     ),
+    path(f"{M}offers/services/<str:service_id>/countries/<str:country_id>", prices.offers),
+    path(f"{M}webhooks", own_webhooks.Webhooks.as_view()),
+    path(f"{M}webhook", own_webhooks.NewWebhook.as_view()),
+    path(f"{M}webhook/<str:webhook_id>", own_webhooks.OneWebhook.as_view()),
+    path(f"{M}webhook/<str:webhook_id>/rotate", own_webhooks.Rotation.as_view()),
+    path(f"{M}webhook/<str:webhook_id>/test", own_webhooks.Sample.as_view()),
+    path(f"{M}keys", own_keys.Keys.as_view()),
+    path(f"{M}key/rotate", own_keys.Rotation.as_view()),
+    path(f"{M}key/<str:key_id>", own_keys.OneKey.as_view()),
 ]
 # What only the test base has.
 test_only = [path("sandbox/sms", sandbox.sms)]

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.identity import Buyer
+from accounts.unblocking import unblock_self
 from activations import queries
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
@@ -102,6 +103,13 @@ def actives(request: HttpRequest, caller: Caller, buyer: Buyer) -> HttpResponse:
     if not with_data:
         return wire.json_response([row.hex_id for row in rows])
     return wire.json_response([wire.activation(row, buyer.customer_external_id) for row in rows])
+
+
+@retail(Gate("POST", scope="order", rate="unblock"))
+def unblock(request: HttpRequest, caller: Caller, buyer: Buyer) -> HttpResponse:
+    """End the pause of a low success rate; an address of our own."""
+    unblock_self(customer_id=buyer.customer_id)
+    return wire.json_response(wire.SUCCESS)
 
 
 @retail(Gate("GET", scope="read", rate="balance", extra=WALLET, touches=False))

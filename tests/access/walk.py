@@ -19,7 +19,8 @@ EXPRESSIONS = {
 }
 
 
-NOBODYS = {"object_id": "987654321", "customer_id": "nobody", "activation_id": "f" * 24, "hex_id": "f" * 24}
+NOBODYS = {"object_id": "987654321", "customer_id": "nobody", "activation_id": "f" * 24, "hex_id": "f" * 24,
+           "webhook_id": "wh_nobodys00000", "key_id": "987654321"}  # fmt: skip
 
 
 def patterns(found: Any = None, prefix: str = "") -> Iterator[str]:
@@ -60,6 +61,8 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "country_id": order.country_id,
         "canonical_id": order.service_id,
         "token": house.rows["providers.provider"].callback_token,
+        "webhook_id": house.rows["twin.endpoint" if is_test else "webhooks.endpoint"].public_id,
+        "key_id": str(house.rows["twin.apikey" if is_test else "accounts.apikey"].pk),
         "endpoint_id": house.rows["webhooks.endpoint"].public_id,
         "delivery_id": str(house.rows["webhooks.delivery"].pk),
         "colour": "2557d6",

@@ -96,7 +96,14 @@ def build(name: str) -> House:
     _add_keys(house, customer, tester)
     _add_rows(house, order, member)
     Report.objects.create(tenant=house.twin, customer=tester, activation=trial, reason_id=7, snapshot={})
-    house.rows |= {"tester": tester, "trial": trial}
+    house.rows |= {
+        "tester": tester,
+        "trial": trial,
+        "twin.endpoint": Endpoint.objects.create(
+            tenant=house.twin, url="https://x.example/", event_types=["x"]
+        ),
+        "twin.apikey": ApiKey.objects.filter(tenant=house.twin, customer=None).first(),
+    }
     return house
 
 

@@ -36,7 +36,7 @@ CALLS = [
     ("A4", "PUT", f"{ONE}/retry", 50, "c", 409, None),
     ("A5", "PUT", f"{ONE}/cancel", 50, "c", 409, None),
     ("A6", "PUT", f"{ONE}/finalize", 50, "c", 409, None),
-    ("A7", "GET", f"{A}/activation/history", 6, "c", 200, None),
+    ("A7", "GET", f"{A}/activation/history", 60, "c", 200, None),  # not 6: README.md, F5
     ("A8", "GET", A, 300, "c", 200, None),
     ("A9", "GET", f"{A}/balance", 300, "c", 200, None),
     ("A10", "GET", f"{A}/transactions", 60, "c", 200, None),

@@ -46,6 +46,7 @@ def routes(customer_id, hex_id):
         ("GET", a, None),
         ("GET", f"{a}/balance", None),
         ("GET", f"{a}/transactions", None),
+        ("POST", f"{a}/unblock", None),
     ]
 
 
@@ -56,6 +57,15 @@ OF_THE_ACCOUNT = [
     ("GET", "retail/m/customers/activation/history"),
     ("GET", "retail/m/customers/transactions"),
     ("GET", "user/balance"),
+    ("GET", "retail/m/offers/services/<str:service_id>/countries/<str:country_id>"),
+    ("GET", "retail/m/webhooks"),
+    ("POST", "retail/m/webhook"),
+    ("DELETE", "retail/m/webhook/<str:webhook_id>"),
+    ("POST", "retail/m/webhook/<str:webhook_id>/rotate"),
+    ("POST", "retail/m/webhook/<str:webhook_id>/test"),
+    ("GET", "retail/m/keys"),
+    ("POST", "retail/m/key/rotate"),
+    ("DELETE", "retail/m/key/<str:key_id>"),
     *(("GET", path) for path in COUNTRIES + SERVICES + POPULAR + BY_COUNTRY + BY_SERVICE + PAIRS),
 ]
 
