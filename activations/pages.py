@@ -131,9 +131,10 @@ def place_order(
             request_digest=digest, channel="portal", now=now,
         )  # fmt: skip
     except errors.MaxPriceExceeded as refusal:
+        suggested, token = int(str(refusal.extra["suggested_micros"])), str(refusal.extra["token"])
         dearer = at_suggested_price(
-            buyer, offer, service_id=service_id, now=now, **refusal.extra  # type: ignore[arg-type]
-        )  # fmt: skip
+            buyer, offer, service_id=service_id, suggested_micros=suggested, token=token, now=now
+        )
         raise PriceRose(dearer) from refusal
 
 
