@@ -123,6 +123,12 @@ def test_views_pages_and_api_ask_queries_not_tables():
     assert list(lines_with(re.compile(r"\.(objects|_default_manager|_base_manager)\b"), among=pages)) == []
 
 
+def test_no_test_imports_the_web_process():
+    """What portal.wsgi changes for a whole process (signals, garbage) is for web processes alone."""
+    tests = [name for name in tracked() if name.startswith("tests/") and name.endswith(".py")]
+    assert list(lines_with(re.compile(r"^\s*(from|import) portal\.(wsgi|asgi)\b"), among=tests)) == []
+
+
 def test_no_tracked_file_names_a_package_index():
     assert list(lines_with(INDEX_HOSTS, among=tracked())) == []
 

@@ -6,6 +6,7 @@ in each run (made from the strategies, not from chance), and none has a time lim
 
 import pytest
 import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
@@ -17,11 +18,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.schema import document
-from portal.wsgi import application
 from tests.api.test_schema import operations
 from tests.factories import ActivationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
+application = WSGIHandler()
 
 EXAMPLES = 100
 CHECKS = [
