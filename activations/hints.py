@@ -23,7 +23,7 @@ def channel_of(*, tenant_id: int, customer_id: int) -> str:
 
 
 def tell_browser(*, tenant_id: int, customer_id: int, hex_id: str) -> None:
-    """Publish after commit that this activation changed. Lost hints cost nothing: pages also poll."""
+    """Publish after commit that this activation or rental changed. A lost hint costs nothing: pages poll."""
     try:
         _redis(settings.REDIS_URL).publish(channel_of(tenant_id=tenant_id, customer_id=customer_id), hex_id)
     except (RedisError, OSError) as error:

@@ -10,6 +10,7 @@ from uuid import UUID
 from accounts.models import Customer
 from activations.cards import Card, cards_of
 from activations.queries import ActivationRow, activations_of, row_from
+from activations.rental_queries import rentals_of_terms
 from billing import queries
 from billing.models import Entry, Transaction
 
@@ -21,12 +22,16 @@ LABELS = {
     Transaction.Kind.CHARGE: "Code received",
     Transaction.Kind.REFUND: "Money back",
     Transaction.Kind.CANCEL_FEE: "Cancellation fee",
+    Transaction.Kind.RENTAL_CHARGE: "Number rented",
+    Transaction.Kind.RENTAL_REFUND: "Rent paid back",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One line of the wallet. Amounts are micro-USD; above zero money came in."""
+    """One line of the wallet. Amounts are micro-USD; above zero money came in. `rental`: the id of the one
+    that it is about.
+    """
 
     label: str
     note: str
@@ -34,6 +39,7 @@ class Movement:
     balance_after_micros: int
     created_at: datetime
     order: Card | None
+    rental: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,13 @@ def movements_of(
     if backwards:
         entries.reverse()
     is_first, is_last = (not has_more, False) if backwards else (before is None, not has_more)
-    orders = _orders(customer, [entry.transaction.order_id for entry in entries], now=now)
+    ids = [entry.transaction.order_id for entry in entries]
+    orders = _orders(customer, ids, now=now)
+    rentals = rentals_of_terms(tenant_id=customer.tenant_id, term_ids=[pk for pk in ids if pk not in orders])
     return Page(
-        lines=[_line(entry, orders.get(entry.transaction.order_id)) for entry in entries],
+        lines=[
+            _line(entry, orders.get(pk), rentals.get(pk, "")) for entry, pk in zip(entries, ids, strict=True)
+        ],
         newer_than=None if is_first or not entries else entries[0].pk,
         older_than=None if is_last or not entries else entries[-1].pk,
     )
@@ -83,7 +93,7 @@ def _orders(customer: Customer, ids: Sequence[UUID | None], *, now: datetime) ->
     return dict(zip([row.id for row in rows], cards_of(customer, rows, now=now), strict=True))
 
 
-def _line(entry: Entry, order: Card | None) -> Movement:
+def _line(entry: Entry, order: Card | None, rental: str) -> Movement:
     what = entry.transaction
     return Movement(
         label=LABELS.get(Transaction.Kind(what.kind), what.get_kind_display().capitalize()),
@@ -92,4 +102,5 @@ def _line(entry: Entry, order: Card | None) -> Movement:
         balance_after_micros=entry.balance_after_micros or 0,
         created_at=what.created_at,
         order=order,
+        rental=rental,
     )

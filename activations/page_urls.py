@@ -2,11 +2,12 @@
 
 from django.urls import path, register_converter
 
-from activations import operator_pages, pages, pause_pages, report_pages, wallet_pages
-from portal.converters import CanonicalId, HexId
+from activations import operator_pages, pages, pause_pages, rental_pages, report_pages, wallet_pages
+from portal.converters import CanonicalId, HexId, RentalId
 
 register_converter(CanonicalId, "canonical")
 register_converter(HexId, "hex_id")
+register_converter(RentalId, "rental_id")
 
 app_name = "activations"
 urlpatterns = [
@@ -20,6 +21,16 @@ urlpatterns = [
     path("numbers/<hex_id:hex_id>/report/", report_pages.report, name="report"),
     path("numbers/<hex_id:hex_id>/evidence/", report_pages.own_evidence, name="evidence"),
     path("numbers/<hex_id:hex_id>/<slug:action>/", pages.act, name="act"),
+    path("rent/", rental_pages.rent, name="rent"),
+    path("rent/<canonical:service_id>/<canonical:country_id>/", rental_pages.take, name="take"),
+    path("rentals/", rental_pages.listing, name="rentals"),
+    path("rentals/<rental_id:rnt_id>/", rental_pages.detail, name="rental"),
+    path("rentals/<rental_id:rnt_id>/card/", rental_pages.card, name="rental_card"),
+    path("rentals/<rental_id:rnt_id>/longer/", rental_pages.longer, name="longer"),
+    path("rentals/<rental_id:rnt_id>/extend/", rental_pages.extend, name="extend"),
+    path("rentals/<rental_id:rnt_id>/renew/", rental_pages.renew, name="renew"),
+    path("rentals/<rental_id:rnt_id>/cancel/", rental_pages.cancel, name="cancel_rental"),
+    path("rentals/<rental_id:rnt_id>/finish/", rental_pages.finish, name="finish_rental"),
     path("pause/", pause_pages.pause, name="pause"),
     path("history/", pages.history, name="history"),
     path("wallet/", wallet_pages.wallet, name="wallet"),

@@ -68,6 +68,12 @@ def refusal_for(error: errors.PortalError) -> Refusal:
             return Refusal(
                 "That is no longer possible: the number has moved on, as you see here.", is_mild=True
             )
+        case errors.RentalNotCancelable() | errors.OrderInProgress() | errors.InvalidDuration():
+            return Refusal(error.text, is_mild=True)
+        case errors.RentalNotActive():
+            return Refusal(
+                "That is no longer possible: this rental cannot be changed any more.", is_mild=True
+            )
         case errors.RequestKeyMismatch():
             return Refusal("This page is out of date. Please load it again and buy from there.")
         case errors.UnknownService() | errors.UnknownCountry() | errors.ServiceProhibited():

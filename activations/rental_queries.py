@@ -128,13 +128,21 @@ TERM_COLUMNS = ", ".join(f"t.{name}" for name in TermRow._fields)
 HIDDEN = "unsold"
 
 # Later only what the provider's rule promises.
-REFUND = """
-SELECT coalesce(sum(due.customer_micros), 0)::bigint, coalesce(sum(due.days), 0)::bigint
-FROM (SELECT CASE WHEN %(rule)s = 'full' THEN 'full'
-             WHEN p.rental_pays_days_back THEN 'days' ELSE '' END AS rule
-      FROM providers_provider p WHERE p.id = %(provider)s) AS r
-CROSS JOIN LATERAL rental_refund_due(%(id)s, r.rule, NULL, %(now)s) AS due
+REFUNDS = """
+SELECT r.id, coalesce(sum(due.customer_micros), 0)::bigint, coalesce(sum(due.days), 0)::bigint
+FROM activations_rental r JOIN providers_provider p ON p.id = r.provider_id
+LEFT JOIN LATERAL rental_refund_due(
+    r.id, CASE WHEN r.id = ANY(%(guarded)s) THEN 'full' WHEN p.rental_pays_days_back THEN 'days' ELSE '' END,
+    NULL, %(now)s) AS due ON true
+WHERE r.id = ANY(%(ids)s) GROUP BY r.id
 """
+NEWEST = f"""
+SELECT m.rental_id, {MESSAGE_COLUMNS}
+FROM unnest(%(ids)s::uuid[]) AS wanted (id) CROSS JOIN LATERAL (
+    SELECT * FROM activations_rentalmessage m WHERE m.rental_id = wanted.id AND m.visible
+    ORDER BY m.received_at DESC, m.id DESC LIMIT %(most)s
+) AS m
+"""  # noqa: S608
 
 
 def rental_row_from(values: Sequence[object]) -> RentalRow:
@@ -175,13 +183,19 @@ def active_rental_rows(*, tenant_id: int, customer_id: int) -> list[RentalRow]:
 
 
 def rental_rows(
-    *, tenant_id: int, customer_id: int | None = None, skip: int = 0, limit: int = 50
+    *,
+    tenant_id: int,
+    customer_id: int | None = None,
+    only_past: bool = False,
+    skip: int = 0,
+    limit: int = 50,
 ) -> list[RentalRow]:
-    """Running and past ones, newest first."""
+    """Running and past ones (or only past ones), newest first."""
     return _many(
         "r.tenant_id = %s AND (%s::bigint IS NULL OR r.customer_id = %s)"
+        " AND (NOT %s OR r.rental_status <> 'active')"
         " ORDER BY r.created_at DESC, r.id DESC LIMIT %s OFFSET %s",
-        [tenant_id, customer_id, customer_id, limit, skip],
+        [tenant_id, customer_id, customer_id, only_past, limit, skip],
     )
 
 
@@ -208,10 +222,7 @@ def rental_messages(
         " ORDER BY m.received_at DESC, m.id DESC LIMIT %s OFFSET %s",
         [row.id, row.tenant_id, include_late, limit, skip],
     )
-    messages = [RentalMessageRow(*values) for values in found]
-    if not is_masked(row.ended_at, now=timezone.now()):
-        return messages
-    return [one._replace(text=one.text and MASK, code=one.code and MASK) for one in messages]
+    return [_masked(RentalMessageRow(*values), row.ended_at) for values in found]
 
 
 def rental_message(
@@ -226,10 +237,7 @@ def rental_message(
     )
     if row is None or not found:
         return None
-    message = RentalMessageRow(*found[0])
-    if is_masked(row.ended_at, now=timezone.now()):
-        message = message._replace(text=message.text and MASK, code=message.code and MASK)
-    return row, message
+    return row, _masked(RentalMessageRow(*found[0]), row.ended_at)
 
 
 def terms_of(row: RentalRow) -> list[TermRow]:
@@ -242,13 +250,44 @@ def terms_of(row: RentalRow) -> list[TermRow]:
     return [TermRow(*values) for values in found]
 
 
+def rentals_of_terms(*, tenant_id: int, term_ids: Sequence[UUID | None]) -> dict[UUID | None, str]:
+    """The public ids of the rentals behind terms; what is no term is left out."""
+    wanted = [pk for pk in term_ids if pk is not None]
+    if not wanted:
+        return {}
+    found = _rows(
+        "SELECT t.id, r.rnt_id FROM activations_rentalterm t JOIN activations_rental r ON r.id = t.rental_id"
+        " WHERE t.id = ANY(%s) AND t.tenant_id = %s",
+        [wanted, tenant_id],
+    )
+    return dict(found)
+
+
 def refund_now(row: RentalRow, *, now: datetime) -> Refund | None:
     """What a cancel at `now` pays back; None: it cannot be cancelled. The provider may turn out kinder."""
-    if not row.is_open or row.is_checking or not row.can_cancel:
-        return None
-    rule = "full" if row.is_guarded(now) else "later"
-    found = _rows(REFUND, {"id": row.id, "rule": rule, "provider": row.provider_id, "now": now})
-    return Refund(*found[0])
+    return refunds_now([row], now=now).get(row.id)
+
+
+def refunds_now(rows: Sequence[RentalRow], *, now: datetime) -> dict[UUID, Refund]:
+    """The same for many, those left out that cannot be cancelled. One query."""
+    open_rows = [row for row in rows if row.is_open and not row.is_checking and row.can_cancel]
+    if not open_rows:
+        return {}
+    guarded = [row.id for row in open_rows if row.is_guarded(now)]
+    found = _rows(REFUNDS, {"ids": [row.id for row in open_rows], "guarded": guarded, "now": now})
+    return {rental_id: Refund(micros, days) for rental_id, micros, days in found}
+
+
+def newest_messages(rows: Sequence[RentalRow], *, most: int) -> dict[UUID, list[RentalMessageRow]]:
+    """The newest visible messages of rentals that were read before, at most so many of each. One query."""
+    told = [row.id for row in rows if row.messages_count]
+    found: dict[UUID, list[RentalMessageRow]] = {}
+    if told:
+        ended = {row.id: row.ended_at for row in rows}
+        for rental_id, *values in _rows(NEWEST, {"ids": told, "most": most}):
+            message = _masked(RentalMessageRow(*values), ended[rental_id])
+            found.setdefault(rental_id, []).append(message)
+    return found
 
 
 def find_any_rental(*, tenant_id: int | None, reference: str) -> Rental | None:
@@ -265,6 +304,13 @@ def find_any_rental(*, tenant_id: int | None, reference: str) -> Rental | None:
     if tenant_id is not None:
         found = found.filter(tenant_id=tenant_id)
     return found.order_by("-created_at").first()
+
+
+def _masked(message: RentalMessageRow, ended_at: datetime | None) -> RentalMessageRow:
+    """Every read of a message goes through here, so that nothing can show one longer than it may be."""
+    if not is_masked(ended_at, now=timezone.now()):
+        return message
+    return message._replace(text=message.text and MASK, code=message.code and MASK)
 
 
 def _one(condition: str, params: Sequence[Any]) -> RentalRow | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
@@ -210,9 +210,17 @@ def read_fields(source: Mapping[str, Any], readers: Mapping[str, Reader]) -> dic
 
 def read_only_fields(source: Mapping[str, Any], readers: Mapping[str, Reader]) -> dict[str, Any]:
     """The same for addresses of our own: a name that the table lacks is refused (B12)."""
-    if unknown := sorted(set(source) - set(readers)):
-        raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
+    refuse_others(source, readers)
     return read_fields(source, readers)
+
+
+def refuse_others(given: Iterable[str], readers: Mapping[str, Reader]) -> None:
+    """For addresses of our own: a name that none of the readers has is refused, not ignored (F1, T7).
+
+    Raises ValidationError.
+    """
+    if unknown := sorted(set(given) - set(readers)):
+        raise ValidationError({name[:80]: "is not a field of this address." for name in unknown[:10]})
 
 
 def read_text_fields(source: Mapping[str, str], readers: Mapping[str, Reader]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from api.retail.operation import Operation
 from api.retail.operations import OPERATIONS, TAGS
 from api.retail.order import COUNTRY_ID, SERVICE_ID
 from api.retail.refusals import described, names_in
+from api.retail.rental_schema import A_RENTAL, RENTAL_ID
+from api.retail.rental_schema import COMPONENTS as RENTAL_COMPONENTS
 from api.retail.schema import ACTIVATION_ID as ACTIVATION_FORM
 from api.retail.schema import COMPONENTS, WORD, Schema, describe
 from api.retail.schema import CUSTOMER_ID as CUSTOMER_FORM
@@ -36,6 +38,7 @@ IDS: dict[str, tuple[Schema, str]] = {
     "country_id": (describe(COUNTRY_ID), "us"),
     "webhook_id": (WORD, WEBHOOK_ID),
     "key_id": (WORD, KEY_ID),
+    "rental_id": (RENTAL_ID, A_RENTAL),
 }
 JSON, FORM = "application/json", "multipart/form-data"
 AT_THE_DOOR = ("auth_missing", "auth_invalid", "permission_denied", "rate_limited", "validation", "internal",
@@ -79,7 +82,10 @@ def describe_all(result: dict[str, Any], **_: object) -> dict[str, Any]:
         path[operation.gate.method.lower()] = form = written(operation, address, aliases)
         if operation.view in TEST_ONLY:
             form["servers"] = result["servers"][:1]
-    result["components"] |= {"schemas": COMPONENTS, "responses": share_responses(result["paths"])}
+    result["components"] |= {
+        "schemas": COMPONENTS | RENTAL_COMPONENTS,
+        "responses": share_responses(result["paths"]),
+    }
     result["webhooks"] = described_webhooks()
     return result
 

@@ -18,9 +18,11 @@ LOW_BALANCE_MICROS = 1_000_000
 LINKS = (
     ("activations:buy", "Buy", "buy"),
     ("activations:numbers", "Numbers", "numbers"),
+    ("activations:rentals", "Rentals", "key"),
     ("activations:history", "History", "history"),
     ("activations:wallet", "Wallet", "wallet"),
 )
+ALSO = {"activations:buy": "activations:rent"}  # the other half of the shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Shell:
                 url=reverse(name),
                 label=label,
                 icon=icon,
-                is_here=path.startswith(reverse(name)),
+                is_here=path.startswith((reverse(name), reverse(ALSO.get(name, name)))),
                 count=self.open_count if name == "activations:numbers" else 0,
             )
             for name, label, icon in LINKS

@@ -15,6 +15,12 @@ class HexId(StringConverter):
     regex = r"[0-9a-f]{24}"
 
 
+class RentalId(StringConverter):
+    """The public id of a rental."""
+
+    regex = r"rnt_[0-9a-z]{12}"
+
+
 class EndpointId(StringConverter):
     """The public id of a webhook endpoint."""
 

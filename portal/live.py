@@ -1,9 +1,9 @@
 """The stream of hints to browsers (`/events/`), as an ASGI application.
 
-A hint names an activation that changed; the page then fetches the card by itself. Lost hints cost nothing,
-because pages also poll. All streams of a process share one Redis connection; while Redis is away they stay
-open and silent. A stream asks every minute whether its session still counts, and ends after some minutes,
-whereupon the browser comes back.
+A hint names an activation or rental that changed; the page then fetches the card by itself. Lost hints cost
+nothing, because pages also poll. All streams of a process share one Redis connection; while Redis is away
+they stay open and silent. A stream asks every minute whether its session still counts, and ends after some
+minutes, whereupon the browser comes back.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BEAT_SECONDS = 20.0
 CHECK_EVERY_BEATS = 3
 BEATS = (12, 18)  # a stream lives between so many, so that browsers do not all come back at once
 RETRY = b"retry: 3000\n\n"
-HEX_ID = re.compile(rb"[0-9a-f]{24}")
+PUBLIC_ID = re.compile(rb"[0-9a-f]{24}|rnt_[a-z0-9]{12}")
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -82,7 +82,7 @@ async def _stream(scope: Message, send: Send, channel: str, hints: Hints) -> Non
             continue
         if hint is None:
             return
-        if HEX_ID.fullmatch(hint):
+        if PUBLIC_ID.fullmatch(hint):
             await _write(send, b"event: sms\ndata: " + hint + b"\n\n")
     await send({"type": "http.response.body", "body": b""})
 

@@ -34,7 +34,7 @@ def providers(base_url: str, *, now: datetime) -> None:
     for public_no, name, live, test in SANDBOXES:
         provider, _ = Provider.objects.update_or_create(
             public_no=public_no,
-            defaults={"base_url": base_url},
+            defaults={"base_url": base_url, "rental_pays_days_back": True},
             create_defaults={
                 "base_url": base_url,
                 "display_name": name,
@@ -43,6 +43,7 @@ def providers(base_url: str, *, now: datetime) -> None:
                 "serves_test": test,
                 "cancel_lock_seconds": 10,
                 "check_seconds": 2,
+                "rental_pays_days_back": True,
                 "secret_encrypted": encrypt("sandbox_" + secrets.token_urlsafe(18)),
             },
         )

@@ -6,16 +6,7 @@ code knows itself (addresses, aliases, method, scope, rate, ranges of fields) is
 
 from __future__ import annotations
 
-from api.retail import (
-    catalogue,
-    history,
-    management,
-    order,
-    prices,
-    reports,
-    sandbox,
-    views,
-)
+from api.retail import catalogue, history, management, order, prices, reports, sandbox, views
 from api.retail.examples import (
     ACTIVATION,
     ACTIVATION_ID,
@@ -32,6 +23,7 @@ from api.retail.examples import (
 )
 from api.retail.operation import SUCCESS, Operation
 from api.retail.own_operations import KEYS, WEBHOOKS
+from api.retail.rental_operations import RENTALS
 from api.retail.schema import array, body_of, page_of, ref
 
 ID = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
@@ -258,7 +250,7 @@ REPORTS = [
     ),
 ]  # fmt: skip
 
-OPERATIONS = [*CUSTOMERS, *CATALOGUE, *ACTIVATIONS, *REPORTS, *WEBHOOKS, *KEYS]
+OPERATIONS = [*CUSTOMERS, *CATALOGUE, *ACTIVATIONS, *REPORTS, *RENTALS, *WEBHOOKS, *KEYS]
 TAGS = {
     "Customers": "Your customers and their money.",
     "Catalogue and prices": "What can be bought, and what it costs you. Lists have an ETag.",
@@ -267,4 +259,5 @@ TAGS = {
     "Reports": "When a number did not do what it should.",
     "Webhook endpoints": "Where we tell you of events. On the test base: of test events.",
     "API keys": "Those of your account.",
+    "Rentals": "A number for hours or days, with every message that comes. Unknown fields are refused here.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.retail import webhooks
+from api.retail import rental_schema, webhooks
 from api.retail.schema import CENTS, COMPONENTS, CUSTOMER_ID, MAYBE_WORD, WHOLE, WORD, Schema, object_of, ref
 from webhooks.payloads import API_VERSION
 
@@ -23,6 +23,10 @@ DATA: dict[str, Schema] = {
         status={"type": "string", "enum": ["STATUS_OK"]}, code=MAYBE_WORD, text=MAYBE_WORD,
     ),
     webhooks.RECEIVED_BY_TENANT: object_of(**OWN),
+    **dict.fromkeys(webhooks.RENTAL_EVENTS, ref("Rental")),
+    webhooks.SMS_OF_RENTAL: object_of(
+        **{name: rental_schema.RENTAL[name] for name in webhooks.RENTAL_IDS}, **rental_schema.MESSAGE
+    ),
 }  # fmt: skip
 HEADERS = {
     "x-webhook-id": "The endpoint's id.",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from activations.queries import ActivationRow, channels_of, row_by_id
-from api.retail import examples, wire
+from activations.rental_queries import rental_message, rental_row_by_id
+from api.retail import examples, rental_schema, rentals, wire
 from billing.money import cents_down
 from billing.queries import balance_of, balance_of_tenant
 from providers.codes import code_of
@@ -22,6 +23,15 @@ CLOSED = "customer.activation.closed"
 LOW_CUSTOMER, LOW_ACCOUNT = "customer.low_balance", "account.low_balance"
 CUSTOMER = "customer.updated"
 
+RENTED, SMS_OF_RENTAL = "rental.created", "rental.message_received"
+RENTAL_EVENTS = {
+    RENTED: "A number was rented.",
+    SMS_OF_RENTAL: "A message came for a rented number.",
+    "rental.extended": "A rental was made longer.",
+    "rental.ends_soon": "A rental ends soon, or renews itself then.",
+    "rental.ended": "A rental ended.",
+}
+
 TYPES = {
     RECEIVED: "A message came for a number.",
     RECEIVED_HANDLER: "A message came for a number that was ordered through the handler API.",
@@ -32,8 +42,10 @@ TYPES = {
     LOW_ACCOUNT: "The reseller's available balance fell below its threshold.",
     CUSTOMER: "The status of a customer changed.",
     CLOSED: "A number was cancelled, expired, finished or refunded.",
+    **RENTAL_EVENTS,
 }
-OPTIONAL = frozenset({REPORT_SHORT, CLOSED})
+OPTIONAL = frozenset({REPORT_SHORT, CLOSED, *RENTAL_EVENTS})
+RENTAL_IDS = ("rental_id", "customer_id", "service_id", "country_id", "phone")
 TENANT_ONLY = frozenset({LOW_ACCOUNT, RECEIVED_BY_TENANT})
 
 # Canonical event → names, the same for tenant and customer; what depends on the order is in `names`.
@@ -44,6 +56,7 @@ EVERYBODYS: dict[str, tuple[str, ...]] = {
     "activation.expired": (CLOSED,),
     "activation.finalized": (CLOSED,),
     "activation.refunded": (CLOSED,),
+    **{name: (name,) for name in RENTAL_EVENTS},
 }
 
 
@@ -74,6 +87,8 @@ def build(event: Event, type_: str, is_customer: bool) -> dict[str, Any] | None:
         return {"balance": cents_down(balance_of_tenant(event.tenant).available_micros)}
     if type_ in (LOW_CUSTOMER, CUSTOMER):
         return _about_customer(event, type_)
+    if type_ in RENTAL_EVENTS:
+        return _about_rental(event, is_customer=is_customer)
     row = row_by_id(tenant_id=event.tenant_id, activation_id=event.order_id) if event.order_id else None
     if row is None:
         return None
@@ -83,6 +98,26 @@ def build(event: Event, type_: str, is_customer: bool) -> dict[str, Any] | None:
     if type_ == RECEIVED_BY_TENANT:
         del data["customer_id"], data["customer_price"]
     return _for_customer(data) if is_customer else data
+
+
+def _about_rental(event: Event, *, is_customer: bool) -> dict[str, Any] | None:
+    """The rental; with a message's own event the message beside the rental's ids."""
+    external_id = event.customer.external_id if event.customer else ""
+    if event.order_id is None:
+        return None
+    if event.type == SMS_OF_RENTAL:
+        msg_id = str(event.payload.get("message", ""))
+        found = rental_message(tenant_id=event.tenant_id, rental_id=event.order_id, msg_id=msg_id)
+        if found is None:
+            return None
+        row, sms = found
+        whole = rentals.rental(row, external_id)
+        return {name: whole[name] for name in RENTAL_IDS} | rentals.message(sms)
+    rented = rental_row_by_id(tenant_id=event.tenant_id, rental_id=event.order_id)
+    if rented is None:
+        return None
+    whole = rentals.rental(rented, external_id)
+    return _for_customer(whole) if is_customer else whole
 
 
 def _for_customer(data: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +151,11 @@ def _handler_form(row: ActivationRow) -> dict[str, Any]:
 
 def sample(type_: str, is_customer: bool) -> dict[str, Any]:
     """Invented data in the shape of the type."""
+    if type_ == SMS_OF_RENTAL:
+        return {name: rental_schema.EXAMPLE[name] for name in RENTAL_IDS} | rental_schema.EXAMPLE_MESSAGE
+    if type_ in RENTAL_EVENTS:
+        whole = dict(rental_schema.EXAMPLE)
+        return _for_customer(whole) if is_customer else whole
     match type_:
         case "account.low_balance":
             return {"balance": 2301}

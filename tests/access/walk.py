@@ -19,8 +19,16 @@ EXPRESSIONS = {
 }
 
 
-NOBODYS = {"object_id": "987654321", "customer_id": "nobody", "activation_id": "f" * 24, "hex_id": "f" * 24,
-           "webhook_id": "wh_nobodys00000", "key_id": "987654321"}  # fmt: skip
+NOBODYS = {
+    "object_id": "987654321",
+    "customer_id": "nobody",
+    "activation_id": "f" * 24,
+    "hex_id": "f" * 24,
+    "rental_id": "rnt_nobody000000",
+    "rnt_id": "rnt_nobody000000",
+    "webhook_id": "wh_nobodys00000",
+    "key_id": "987654321",
+}
 
 
 def patterns(found: Any = None, prefix: str = "") -> Iterator[str]:
@@ -46,16 +54,19 @@ def example(pattern: str, house: House, *, missing: bool = False) -> str:
 def value(name: str, pattern: str, house: House, missing: bool) -> str:
     """What stands for one part of an address. Add a line for a new name."""
     if missing and name in NOBODYS:
-        is_uuid = pattern.startswith("admin/activations/activation/")
+        is_uuid = re.match("admin/activations/(activation|rental|rentalterm)/", pattern)
         return "00000000-0000-7000-8000-000000000000" if is_uuid else NOBODYS[name]
     is_test = pattern.startswith("test/")
     order = house.rows["trial" if is_test else "activations.activation"]
+    rental = house.rows["trial_rental" if is_test else "activations.rental"]
     if name == "object_id":
         return str(house.rows[".".join(pattern.split("/")[1:3])].pk)
     return {
         "customer_id": order.customer.external_id,
         "activation_id": order.hex_id,
         "hex_id": order.hex_id,
+        "rental_id": rental.rnt_id,
+        "rnt_id": rental.rnt_id,
         "action": "cancel",
         "service_id": order.service_id,
         "country_id": order.country_id,

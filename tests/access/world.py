@@ -96,9 +96,11 @@ def build(name: str) -> House:
     _add_keys(house, customer, tester)
     _add_rows(house, order, member)
     Report.objects.create(tenant=house.twin, customer=tester, activation=trial, reason_id=7, snapshot={})
+    trial_rental = RentalFactory(customer=tester, offer__provider=ProviderFactory(tenant=house.twin))
     house.rows |= {
         "tester": tester,
         "trial": trial,
+        "trial_rental": trial_rental,
         "twin.endpoint": Endpoint.objects.create(
             tenant=house.twin, url="https://x.example/", event_types=["x"]
         ),

@@ -12,7 +12,7 @@ from accounts.models import Tenant
 from activations.models import Activation
 from api.limits import limiter
 from billing.models import Wallet
-from providers.sandbox.stock import shelves
+from providers.sandbox.stock import rental_shelves, shelves
 from tests.factories import CountryFactory, CustomerFactory, OfferFactory, ServiceFactory, TenantFactory, fund
 from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
@@ -110,6 +110,17 @@ class Shop:
             cost_micros=tier.cost_micros,
             upstream_ref=tier.ref,
         )
+
+        for hours, cost in rental_shelves()["full", COUNTRY].items():
+            OfferFactory(
+                provider=self.provider,
+                service=ServiceFactory(id="full"),
+                country=self.offer.country,
+                kind="rental",
+                duration_hours=hours,
+                cost_micros=cost,
+                upstream_ref="rent",
+            )
 
     def row(self, activation):
         return Activation.objects.get(hex_id=activation["activation_id"])
