@@ -17,9 +17,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts.keys import issue_key
 from api.schema import document
 from tests.api.test_schema import operations
-from tests.factories import ActivationFactory
+from tests.factories import ActivationFactory, RentalFactory
+from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 application = WSGIHandler()
@@ -39,9 +41,14 @@ def described():
 
 @pytest.fixture
 def ids(tester, shop):
-    """What there is: a customer with money and a number that has its code, for the address to name."""
+    """What there is: a customer with money, his number with its code, a rental, an endpoint, a spare key."""
     order = ActivationFactory(customer=tester.customer, billed=True)
+    rental = RentalFactory(customer=tester.customer, offer__provider=shop.provider)
+    endpoint = Endpoint.objects.create(tenant=tester.tenant, url="https://8.8.8.8/", event_types=["x"])
     return {
+        "rental_id": rental.rnt_id,
+        "webhook_id": endpoint.public_id,
+        "key_id": str(issue_key(tenant=tester.tenant)[0].pk),
         "customer_id": tester.customer.external_id,
         "activation_id": order.hex_id,
         "service_id": shop.offer.service_id,
