@@ -28,6 +28,7 @@ def routes(customer_id, hex_id):
     """Every address of the dialect with a method and a body that is good for it."""
     m, a = "retail/m/customer", f"retail/a/customer/{customer_id}"
     wish = {"service_id": "netflix", "country_id": "us", "customer_price": 80}
+    rental = f"{a}/rental/{'<str:rental_id>' if '<' in hex_id else 'rnt_000000000000'}"
     return [
         ("PUT", f"{m}/{customer_id}", {"status": "disabled"}),
         ("POST", f"{m}/{customer_id}/transaction", {"transaction_id": "t1", "amount": 5}),
@@ -47,6 +48,20 @@ def routes(customer_id, hex_id):
         ("GET", f"{a}/balance", None),
         ("GET", f"{a}/transactions", None),
         ("POST", f"{a}/unblock", None),
+        ("POST", f"{a}/rental", {"service_id": "netflix", "country_id": "us", "hours": 24}),
+        ("GET", f"{a}/rentals", None),
+        ("GET", f"{a}/rentals/prices?hours=24" if "<" not in hex_id else f"{a}/rentals/prices", None),
+        ("GET", rental, None),
+        ("GET", f"{rental}/messages", None),
+        (
+            "GET",
+            f"{rental}/extension_price?hours=24" if "<" not in hex_id else f"{rental}/extension_price",
+            None,
+        ),
+        ("POST", f"{rental}/extend", {"hours": 24}),
+        ("PUT", f"{rental}/cancel", None),
+        ("PUT", f"{rental}/finish", None),
+        ("PUT", f"{rental}/auto_renew", {"enabled": False}),
     ]
 
 
@@ -81,7 +96,8 @@ def test_every_address_of_the_dialect_is_in_the_tables_of_these_tests():
     assert named | shared == {str(one.pattern) for one in urlpatterns}
 
 
-def test_no_address_answers_without_a_good_key(partner, stranger):
+def test_no_address_answers_without_a_good_key(partner, stranger, settings):
+    settings.API_BAD_KEYS_PER_MINUTE = 10_000
     everywhere = [*OF_THE_ACCOUNT, *(route[:2] for route in routes(partner.customer.external_id, "f" * 24))]
     revoked = issue_key(tenant=partner.tenant)
     revoked[0].revoked_at = timezone.now()
