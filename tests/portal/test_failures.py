@@ -85,19 +85,19 @@ def is_ours(response):
 
 
 def test_o5_a_connection_lost_in_a_request_is_503_and_the_next_one_works(web):
-    lost = web.get("/api/trial/cut")
+    lost = web.get("/api/v1/trial/cut")
 
     assert (lost.status_code, is_ours(lost)) == (503, True)
-    assert web.get("/api/trial/ask").text == "asked"
+    assert web.get("/api/v1/trial/ask").text == "asked"
 
 
 def test_o5_after_all_connections_were_cut_the_first_success_comes_within_five_seconds(web):
     with ThreadPoolExecutor(2) as pool:  # both connections of the pool exist
-        list(pool.map(lambda _: web.get("/api/trial/ask?seconds=0.2"), range(2)))
+        list(pool.map(lambda _: web.get("/api/v1/trial/ask?seconds=0.2"), range(2)))
     cut_all_connections()
     begun, statuses = time.monotonic(), []
     while time.monotonic() < begun + 5 and 200 not in statuses:
-        statuses.append(web.get("/api/trial/ask").status_code)
+        statuses.append(web.get("/api/v1/trial/ask").status_code)
 
     assert statuses[-1] == 200
     assert set(statuses) <= {200, 503}
@@ -110,14 +110,14 @@ def test_o5_a_database_that_accepts_nobody_is_503_until_it_is_back(web, owner_co
         admin.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
         try:
             cut_all_connections()
-            away = [web.get("/api/trial/ask") for _ in range(3)]
+            away = [web.get("/api/v1/trial/ask") for _ in range(3)]
             assert web.get("/readyz").status_code == 503
             assert web.get("/healthz").status_code == 200
         finally:
             admin.execute(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true")
     begun, status = time.monotonic(), 0
     while time.monotonic() < begun + 5 and status != 200:
-        status = web.get("/api/trial/ask").status_code
+        status = web.get("/api/v1/trial/ask").status_code
 
     assert [(response.status_code, is_ours(response)) for response in away] == [(503, True)] * 3
     assert status == 200
@@ -125,21 +125,21 @@ def test_o5_a_database_that_accepts_nobody_is_503_until_it_is_back(web, owner_co
 
 def test_o8_more_requests_than_connections_wait_or_are_503(web):
     with ThreadPoolExecutor(20) as pool:
-        found = list(pool.map(lambda _: web.get("/api/trial/ask?seconds=0.2"), range(20)))
+        found = list(pool.map(lambda _: web.get("/api/v1/trial/ask?seconds=0.2"), range(20)))
 
     statuses = [response.status_code for response in found]
     assert set(statuses) == {200, 503}
     assert all(is_ours(response) for response in found if response.status_code == 503)
-    assert web.get("/api/trial/ask").status_code == 200
+    assert web.get("/api/v1/trial/ask").status_code == 200
 
 
 def test_o6_a_read_only_database_is_503(web):
-    assert web.get("/api/trial/read-only").status_code == 503
+    assert web.get("/api/v1/trial/read-only").status_code == 503
 
 
 def test_an_unforeseen_failure_is_a_sentence_and_never_a_trace(web):
-    as_json = web.get(f"/api/trial/fail?api_key={KEY}")
-    as_page = web.get(f"/api/trial/fail?api_key={KEY}", Accept="text/html")
+    as_json = web.get(f"/api/v1/trial/fail?api_key={KEY}")
+    as_page = web.get(f"/api/v1/trial/fail?api_key={KEY}", Accept="text/html")
 
     assert (as_json.status_code, as_page.status_code) == (500, 500)
     assert as_json.json()["errorName"] == "InternalError"
@@ -149,7 +149,7 @@ def test_an_unforeseen_failure_is_a_sentence_and_never_a_trace(web):
 
 
 def test_s2_s3_the_log_has_the_place_and_the_request_but_neither_key_nor_code(web):
-    response = web.get(f"/api/trial/fail?api_key={KEY}&text=482913", Referer=f"http://a/?k={KEY}")
+    response = web.get(f"/api/v1/trial/fail?api_key={KEY}&text=482913", Referer=f"http://a/?k={KEY}")
     time.sleep(0.2)
     log = web.log.read_text()
 

@@ -13,7 +13,7 @@ POOLED = """
 import gc, weakref
 import django; django.setup()
 from django.db import connection, transaction, OperationalError
-from portal.fastlane import cursors, fetch_all, fetch_one
+from portal.fastlane import fetch_all, fetch_one
 connection.pool.timeout = 1.0
 assert [fetch_one("SELECT %(n)s::int, 'a'", {"n": n}) for n in range(5)] == [(n, "a") for n in range(5)]
 assert connection.connection is None, "nothing stays checked out"
@@ -34,7 +34,9 @@ assert [type(one) for one in fetch_one(MANY, {})] == [type(one) for one in throu
 assert fetch_one(MANY, {})[3:] == through_django[3:], "read alike"
 assert fetch_one(MANY, {})[0].utcoffset() == through_django[0].utcoffset()
 assert fetch_all("SELECT 4", {}, is_one_of_few=False) == [(4,)]
-assert cursors and not any("SELECT 4" in kept for kept in cursors.values()), "one of many is not kept"
+with connection.pool.connection() as lent:
+    kept = list(lent.kept_cursors)
+assert kept and "SELECT 4" not in kept, "one of many is not kept"
 connection.ensure_connection()
 assert fetch_one("SELECT 3", {}) == (3,), "who holds Django's connection waits for no second one"
 connection.close()

@@ -38,10 +38,10 @@ def read_only(request):
 
 
 urlpatterns = [
-    path("api/trial/ask", ask),
-    path("api/trial/cut", cut),
-    path("api/trial/fail", fail),
-    path("api/trial/read-only", read_only),
+    path("api/v1/trial/ask", ask),
+    path("api/v1/trial/cut", cut),
+    path("api/v1/trial/fail", fail),
+    path("api/v1/trial/read-only", read_only),
 ]
 handler400 = "portal.pages.bad_request"
 handler404 = "portal.pages.not_found"

@@ -135,6 +135,8 @@ def test_each_type_has_words_data_and_a_sample_of_the_same_members(tenant, custo
     account = Event.objects.create(tenant=tenant, type="wallet.low_balance")
 
     for name in EVERYTHING:
+        if "rental" in name:
+            continue  # tests/api/test_rentals.py: they tell of rentals, not of this order
         data = data_of(account if name == "account.low_balance" else event, name)
         assert data.keys() == payloads.dialect().sample(name, False).keys(), name
 
