@@ -43,13 +43,15 @@ WITH due AS (
     WHERE erased_at IS NULL AND ended_at IS NOT NULL AND ended_at < %(before)s
     ORDER BY ended_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED
 ), messages AS (
-    UPDATE activations_rentalmessage m SET text = '', code = NULL, erased_at = %(now)s
+    UPDATE activations_rentalmessage m
+    SET text = '', code = NULL, upstream_ref = 'erased ' || m.id, erased_at = %(now)s
     FROM due WHERE m.rental_id = due.id AND m.erased_at IS NULL
 )
 UPDATE activations_rental r SET erased_at = %(now)s FROM due WHERE r.id = due.id
 """
 LATE_RENTAL_MESSAGES = """
-UPDATE activations_rentalmessage SET text = '', code = NULL, erased_at = %(now)s
+UPDATE activations_rentalmessage
+SET text = '', code = NULL, upstream_ref = 'erased ' || id, erased_at = %(now)s
 WHERE id IN (
     SELECT m.id FROM activations_rentalmessage m JOIN activations_rental r ON r.id = m.rental_id
     WHERE m.erased_at IS NULL AND m.received_at < %(before)s AND r.erased_at IS NOT NULL
