@@ -41,7 +41,8 @@ class Wish:
 class RentalWish:
     """One rental as asked for. `service_id` may be `full` (any service); `hours` is the whole term; prices
     are micro-USD for it. `max_price_micros` caps the tenant's price; the customer's is
-    `customer_price_micros`, or what the price rules make of the tenant's.
+    `customer_price_micros`, or what the price rules make of the tenant's, each line of it a multiple of
+    `price_step_micros`.
     """
 
     service_id: str
@@ -50,6 +51,7 @@ class RentalWish:
     min_price_micros: int | None = None
     max_price_micros: int | None = None
     customer_price_micros: int | None = None
+    price_step_micros: int = CENT
     quality_factor: float = 0.0
     operator: str = "any"
     capability: str = "sms"

@@ -63,11 +63,12 @@ def rentals_on_sale(
     hours: int,
     service_id: str | None = None,
     country_id: str | None = None,
+    step_micros: int = CENT,
     now: datetime,
 ) -> list[ForRent]:
     """Everything that could be rented now for `hours`, or of one service or country; in no order. One query.
 
-    With 24 hours it lists the prices of a day.
+    With 24 hours it lists the prices of a day. Customers' prices are multiples of `step_micros` (F19).
     """
     facts = {
         "tenant": tenant_id,
@@ -80,7 +81,7 @@ def rentals_on_sale(
     found: dict[tuple[str, str], ForRent] = {}
     for service, country, is_own, units, cost, stock in fetch_all(LINES, facts):
         line = round_up(cost, CENT) if is_own else rules.tenant_price(cost, service, country)
-        customer = rules.customer_price(line, service, country) * units
+        customer = round_up(rules.customer_price(line, service, country), step_micros) * units
         other = found.get((service, country))
         one = ForRent(service, country, hours, line * units, customer, stock)
         if other is not None:

@@ -15,8 +15,9 @@ from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
 from api.auth import Extra
 from api.handler.entry import DIALECT, Asked, action
-from api.handler.reading import Params, code_in, digest_of, request_key_of, whole_in, wish_of
-from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number, shown_code, text_answer
+from api.handler.reading import Params, code_in, digest_of_wish, request_key_of, whole_in, wish_of
+from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number, text_answer
+from api.wire import shown_code
 from portal.errors import (
     InvalidState,
     NotCancellable,
@@ -75,7 +76,7 @@ def _order(asked: Asked) -> ActivationRow:
         check_may_order(asked.buyer, now=timezone.now())  # who may not order hears that first
         raise
     row = ordering.order_activation(
-        buyer=asked.buyer, wish=wish, request_key=key, request_digest=digest_of(wish), channel=DIALECT
+        buyer=asked.buyer, wish=wish, request_key=key, request_digest=digest_of_wish(wish), channel=DIALECT
     )
     if row.is_checking:
         raise UpstreamUnavailable("It is not known yet whether the number was sold; it is being found out.")

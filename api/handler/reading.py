@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 
-import orjson
 from django.http import HttpRequest
 
 from activations.wish import Wish
 from api.handler.wire import STEP_MICROS
 from api.input import check_length, parse_query
+from api.repeats import checked_key, digest_of
 from api.strict_json import is_storable
 from portal.errors import MethodNotAllowed, ValidationError
 
@@ -22,7 +21,6 @@ CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 PRICE = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,6}))?")
 PREFIX = re.compile(r"[0-9]{4,15}")
 OPERATOR = re.compile(r"[A-Za-z0-9_.+ -]{1,40}")
-REQUEST_KEY = re.compile(r"[!-~]{1,255}")
 WHOLE = re.compile(r"[0-9]{1,18}")
 MOST_PREFIXES = 20
 MOST_NAMES = 50
@@ -86,16 +84,12 @@ def wish_of(params: Params, *, service_id: str, country_id: str) -> Wish:
 
 def request_key_of(params: Params) -> str | None:
     """`orderId`, the caller's own name for the order. Raises ValidationError."""
-    given = params.get("orderId", "")
-    if given and not REQUEST_KEY.fullmatch(given):
-        raise ValidationError({"orderId": "must be 1 to 255 visible ASCII characters."})
-    return given or None
+    return checked_key(params.get("orderId") or None, name="orderId")
 
 
-def digest_of(wish: Wish) -> bytes:
+def digest_of_wish(wish: Wish) -> bytes:
     """SHA-256 of what was asked."""
-    asked = {name: getattr(wish, name) for name in Wish.__slots__}
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+    return digest_of({name: getattr(wish, name) for name in Wish.__slots__})
 
 
 def _price(params: Params, name: str) -> int | None:

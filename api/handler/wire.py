@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import orjson
 from django.http import HttpResponse
 
+from api import wire
+from api.wire import no_store
+
 STEP_MICROS = 100  # four decimals: the finest amount that this protocol shows
 DOLLAR = 1_000_000
 CURRENCY = 840
-LONGEST_TEXT = 160
-BREAKS = re.compile(r"[:\s]+")
 
 
 class Style(StrEnum):
@@ -26,23 +26,11 @@ class Style(StrEnum):
 
 def text_answer(words: str, *, status: int = 200) -> HttpResponse:
     """Words without a newline, for nobody's cache."""
-    return _headed(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
+    return no_store(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
 
 
 def json_answer(value: object, *, status: int = 200) -> HttpResponse:
-    return _headed(
-        HttpResponse(
-            orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS),
-            status=status,
-            content_type="application/json",
-        )
-    )
-
-
-def _headed(response: HttpResponse) -> HttpResponse:
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return wire.json_response(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status=status)
 
 
 def amount(micros: int, *, up: bool = False) -> str:
@@ -64,8 +52,3 @@ def moment(at: datetime | int | None, style: Style) -> str | None:
         return None
     at = datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at.astimezone(UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}+00:00" if style is Style.HERO else f"{at:%Y-%m-%d %H:%M:%S}"
-
-
-def shown_code(code: str | None, text: str | None) -> str:
-    """The code, or where nobody could find one the text on one line (F9)."""
-    return code or BREAKS.sub(" ", text or "").strip()[:LONGEST_TEXT]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
-import orjson
 from django.http import HttpRequest
 
 from activations.services.quoting import HIGHEST_CUSTOMER_PRICE, check_markup
 from activations.wish import Wish
 from api.input import Choice, Integer, Number, Text, json_object, read_fields
+from api.repeats import digest_of, request_key
 from portal.errors import ValidationError
 
 BODY_BYTES = 4_096
@@ -25,7 +24,6 @@ COUNTRY_ID = Text(
     2, 9, re.compile(r"[A-Za-z0-9]+(?:[-_]+[A-Za-z0-9]+)*"), "letters and digits, joined by - or _"
 )
 TOKEN = re.compile(r"[0-9a-f]{24}")
-REQUEST_KEY = re.compile(r"[!-~]{1,255}")
 
 ORDER = {
     "service_id": SERVICE_ID,
@@ -50,19 +48,6 @@ def read_order(request: HttpRequest) -> tuple[Wish, str | None, bytes]:
     if wish.max_price_micros is not None:
         check_markup(wish, max_price_micros=wish.max_price_micros)
     return wish, key, digest_of(body)
-
-
-def request_key(request: HttpRequest) -> str | None:
-    """The Idempotency-Key header. Raises ValidationError when it is there but no sane key."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is not None and not REQUEST_KEY.fullmatch(key):
-        raise ValidationError({"Idempotency-Key": "must be 1 to 255 visible ASCII characters."})
-    return key
-
-
-def digest_of(body: dict[str, Any]) -> bytes:
-    """SHA-256 of the body however it was spaced or ordered."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _check_billing(fields: dict[str, Any]) -> None:

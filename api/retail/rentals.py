@@ -22,9 +22,10 @@ from activations.services.rentals.extending import own_rental
 from activations.wish import RentalWish
 from api.auth import Caller
 from api.input import Flag, Integer, Reader, json_object, query_fields, read_fields, refuse_others
+from api.repeats import digest_of, request_key
 from api.retail import lists, wire
 from api.retail.entry import Gate, retail
-from api.retail.order import BODY_BYTES, COUNTRY_ID, SERVICE_ID, digest_of, request_key
+from api.retail.order import BODY_BYTES, COUNTRY_ID, SERVICE_ID
 from billing.money import cents_down, cents_up
 from billing.prices import load_rules
 from portal.errors import RentalUnknown

@@ -5,24 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import orjson
-from django.http import HttpResponse
-
 from accounts.models import Customer
 from activations.queries import ActivationRow, Shown
+from api.wire import json_response as json_response
 from billing.models import Entry
 from billing.money import cents_down, cents_up
 
 SUCCESS = b'{"result":"success"}'
-
-
-def json_response(value: object, *, status: int = 200) -> HttpResponse:
-    """JSON that no cache keeps; bytes are sent as they are."""
-    body = value if isinstance(value, bytes) else orjson.dumps(value)
-    response = HttpResponse(body, status=status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def unix(moment: datetime) -> int:

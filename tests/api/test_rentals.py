@@ -8,6 +8,7 @@ from django.utils import timezone
 from activations.models import Rental
 from activations.services.rentals.checking import check_due_rentals
 from tests.api.conftest import names
+from tests.factories import PriceRuleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 A_DAY = {"service_id": "full", "country_id": "us", "hours": 24}
@@ -138,3 +139,13 @@ def test_t1_anothers_rental_is_unknown(partner, stranger, rent):
         assert names(stranger.ask(method, own + verb, body)) == (404, "NotFoundException")
     assert stranger.get(f"{stranger.a}/rentals")[1]["rentals"] == []
     assert Rental.objects.get().rental_status == "active"
+
+
+def test_f19_below_a_cent_the_price_that_is_shown_is_booked(partner, rent):
+    PriceRuleFactory(tenant=partner.tenant, layer="tenant", percent_ppm=33_333, rounding_micros=1)
+    prices = partner.get(f"{partner.a}/rentals/prices?hours=24&country_id=us")[1]
+
+    _, rental = rent()
+
+    assert prices[0]["customer_price"] == rental["customer_price"]
+    assert partner.money()[0] == 100_000_000 - rental["customer_price"] * 10_000

@@ -17,7 +17,7 @@ def quote_rental(candidate: Candidate, *, wish: RentalWish, rules: Rules) -> Quo
     customer_price = wish.customer_price_micros
     if customer_price is None:
         line = rules.customer_price(price // candidate.units, wish.service_id, wish.country_id)
-        customer_price = line * candidate.units
+        customer_price = round_up(line, wish.price_step_micros) * candidate.units
     return Quote(candidate, price, customer_price, price, customer_price)
 
 
