@@ -62,8 +62,8 @@ class TenantAdmin(ScopedAdmin):
     search_fields = ["slug", "name"]
     ordering = ["slug"]
     list_select_related = ["live_tenant"]
-    fields = ["name", "slug", "status", "signup_open", "support_email", "brand_color", "max_active",
-              "blocked_until", "live_tenant", "created_at"]  # fmt: skip
+    fields = ["name", "slug", "status", "signup_open", "support_email", "brand_color", "deferred_cancel",
+              "max_active", "blocked_until", "live_tenant", "created_at"]  # fmt: skip
     OPERATORS_ONLY = ("slug", "status", "max_active", "blocked_until")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -40,6 +40,13 @@ class Tenant(models.Model):
         null=True, blank=True, help_text="Cap on open numbers of all customers."
     )
     blocked_until = models.DateTimeField(null=True, blank=True, help_text="Orders are refused until then.")
+    deferred_cancel = models.BooleanField(
+        "cancels before the provider allows it",
+        default=False,
+        db_default=False,
+        help_text="For protocols that let customers cancel at any time: the money goes back at once and the"
+        " provider is told as soon as it allows. A message that comes in between is at your cost.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -35,6 +35,7 @@ WAITS = {
 ENDS = {
     "finalized": ("Finished", "Finished."),
     "canceled": ("Cancelled", "Cancelled. Nothing was charged."),
+    "kept": ("Cancelled", "Cancelled for a fee of {}."),
     "expired": ("Ended", "Its time has run out."),
     "empty": ("No code", "No code came. Nothing was charged."),
     "refunded": ("Refunded", "Your money was given back."),
@@ -50,6 +51,7 @@ MONEY = {
     "billed": "{} was charged.",
     "released": "Nothing was charged.",
     "refunded": "{} was charged and given back.",
+    "kept": "A cancellation fee of {} was charged.",
 }
 
 
@@ -69,6 +71,7 @@ class Card:
     phone_digits: str
     price_micros: int
     charged_micros: int
+    fee_micros: int
     billing_status: str
     code: str
     messages: tuple[Message, ...]
@@ -89,7 +92,14 @@ class Card:
     @property
     def money(self) -> str:
         """What became of the price, in a sentence."""
+        if self.billing_status == "released" and self.charged_micros:
+            return MONEY["kept"].format(dollars(self.charged_micros))
         return MONEY[self.billing_status].format(dollars(self.price_micros))
+
+    @property
+    def cancel_label(self) -> str:
+        """What the button says; a fee is told before it is taken."""
+        return f"Cancel, fee {dollars(self.fee_micros)}" if self.fee_micros else "Cancel"
 
     @property
     def say(self) -> str:
@@ -158,7 +168,7 @@ def _card(
     label, outcome = _end_of(row) if state == "closed" else (LABELS[state], "")
     is_hidden = is_masked(row.ended_at, now=now)
     is_used = row.is_open and row.has_code and not row.is_cancelling
-    paid = row.billing_status == "billed"
+    kept = row.fee_micros if row.activation_status == "canceled" else 0
     return Card(
         id=row.hex_id,
         state=state,
@@ -171,7 +181,8 @@ def _card(
         phone=row.formatted or (f"+{row.phone}" if row.phone else ""),
         phone_digits=f"+{row.phone}" if row.phone else "",
         price_micros=row.customer_price_micros,
-        charged_micros=row.customer_price_micros if paid else 0,
+        charged_micros=row.customer_price_micros if row.billing_status == "billed" else kept,
+        fee_micros=row.fee_micros if row.is_open else 0,
         billing_status=row.billing_status,
         code=(MASK if is_hidden else row.sms_code)
         if row.sms_code and row.sms_status != "retryRequested"
@@ -202,4 +213,7 @@ def _end_of(row: ActivationRow) -> tuple[str, str]:
         return ENDS["refunded"]
     if row.activation_status == "expired" and not row.has_code:
         return ENDS["empty"]
+    if row.activation_status == "canceled" and row.fee_micros:
+        label, sentence = ENDS["kept"]
+        return label, sentence.format(dollars(row.fee_micros))
     return ENDS[row.activation_status]

@@ -70,6 +70,20 @@ CHECKS = [
         """,
     ),
     LedgerCheck(
+        "a cancelled order paid the fee that it shows, at most its price, and no other order did",
+        """
+        SELECT format('order %%s (%%s) at %%s micro-USD shows a fee of %%s and paid %%s', a.hex_id,
+               a.activation_status, a.customer_price_micros, a.cancel_fee_micros, coalesce(fee.micros, 0))
+        FROM activations_activation a
+        LEFT JOIN (SELECT t.order_id, sum(-e.amount_micros) AS micros FROM billing_transaction t
+                   JOIN billing_entry e ON e.transaction_id = t.id AND e.account = 'customer'
+                   WHERE t.kind = 'cancel_fee' GROUP BY 1) fee ON fee.order_id = a.id
+        WHERE (a.cancel_fee_micros > 0 OR fee.order_id IS NOT NULL) AND coalesce(fee.micros, 0) <>
+            CASE WHEN a.activation_status = 'canceled' AND a.lease_state = 'leased'
+                 THEN least(a.cancel_fee_micros, a.customer_price_micros) ELSE 0 END
+        """,
+    ),
+    LedgerCheck(
         "money is held and moved for orders that exist, in their own tenant",
         """
         SELECT format('%%s %%s of tenant %%s names order %%s, which is not that tenant''s', what, row_id,

@@ -148,6 +148,12 @@ class Activation(models.Model):
     max_price_micros = models.BigIntegerField(help_text="The ceiling in tenant price.")
     quality_factor = models.FloatField(default=50, db_default=50)
     markup_percent = models.PositiveIntegerField(null=True, blank=True)
+    cancel_fee_micros = models.BigIntegerField(
+        default=0, db_default=0, help_text="What a cancel costs the customer, at most the price."
+    )
+    ends_finalized = models.BooleanField(
+        default=False, db_default=False, help_text="Used, it is finalized at its end, not expired."
+    )
 
     is_retriable = models.BooleanField(default=False, db_default=False)
     cancelable_after = models.DateTimeField(null=True, blank=True, help_text="Empty: it cannot be cancelled.")
@@ -191,7 +197,12 @@ class Activation(models.Model):
                 condition=~Q(lease_state="unsold") | Q(activation_status="canceled"), name="unsold_is_closed"
             ),
             models.CheckConstraint(
-                condition=Q(cost_micros__gte=0, price_micros__gte=0, customer_price_micros__gte=0),
+                condition=Q(
+                    cost_micros__gte=0,
+                    price_micros__gte=0,
+                    customer_price_micros__gte=0,
+                    cancel_fee_micros__gte=0,
+                ),
                 name="activation_amounts_not_negative",
             ),
         ]
@@ -355,6 +366,7 @@ class Check(models.Model):
     class Kind(models.TextChoices):
         STATUS = "status"
         RECONCILE = "reconcile"
+        CANCEL = "cancel", "closed here, to be cancelled there"
 
     activation = models.OneToOneField(Activation, models.CASCADE, primary_key=True, related_name="check_row")
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False, db_constraint=False)

@@ -49,6 +49,7 @@ class ActivationRow(NamedTuple):
     price_micros: int
     customer_price_micros: int
     max_price_micros: int
+    cancel_fee_micros: int
     is_retriable: bool
     cancelable_after: datetime | None
     created_at: datetime
@@ -74,6 +75,11 @@ class ActivationRow(NamedTuple):
     @property
     def is_open(self) -> bool:
         return self.activation_status == "active"
+
+    @property
+    def fee_micros(self) -> int:
+        """What a cancel by the customer costs him, or has cost."""
+        return min(self.cancel_fee_micros, self.customer_price_micros)
 
     @property
     def is_cancelling(self) -> bool:

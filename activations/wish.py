@@ -38,6 +38,23 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class SaleTerms:
+    """What a channel promises its buyers beside the price; it stays with the order, whoever closes it where.
+
+    `cancel_fee_micros`: kept of the price when the buyer cancels. `life_seconds`: how long a number is theirs
+    when its provider names no end, if that is shorter than the provider's account says. `ends_finalized`: a
+    used number is finalized at its end instead of expiring.
+    """
+
+    cancel_fee_micros: int = 0
+    life_seconds: int | None = None
+    ends_finalized: bool = False
+
+
+PLAIN_TERMS = SaleTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class RentalWish:
     """One rental as asked for. `service_id` may be `full` (any service); `hours` is the whole term; prices
     are micro-USD for it. `max_price_micros` caps the tenant's price; the customer's is

@@ -68,8 +68,23 @@ class DialectSettings(models.Model):
         default=HandlerStyle.BOWER,
         db_default=HandlerStyle.BOWER,
     )
+    rentverify_cancel_fee_micros = models.BigIntegerField(
+        "rentverify: what a cancel costs the customer, in micro-USD",
+        default=100_000,
+        db_default=100_000,
+        help_text="At most the number's price. 100000 is 0.10 USD, what clients of the protocol expect.",
+    )
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    rentverify_cancel_fee_micros__gte=0, rentverify_cancel_fee_micros__lte=10_000_000
+                ),
+                name="rentverify_cancel_fee_is_bounded",
+                violation_error_message="The fee lies between 0 and 10 USD.",
+            ),
+        ]
         verbose_name_plural = "dialect settings"
 
     def __str__(self) -> str:

@@ -49,6 +49,13 @@ def bill(
     )  # fmt: skip
 
 
+def take_cancel_fee(*, order_id: UUID, micros: int, now: datetime) -> None:
+    """Take what a cancel costs from what the customer's order still holds, at most all of it, once; call it
+    before `release`.
+    """
+    _call("ledger_cancel_fee(%s, %s, %s)", order_id, micros, now)
+
+
 def release(*, order_id: UUID, now: datetime) -> bool:
     """Give back everything the order holds; False when nothing was open."""
     return bool(_call("ledger_release(%s, %s)", order_id, now))

@@ -119,6 +119,9 @@ class Transaction(models.Model):
                 fields=["order_id"], condition=Q(kind="refund"), name="order_refunded_once"
             ),
             models.UniqueConstraint(
+                fields=["order_id"], condition=Q(kind="cancel_fee"), name="cancel_fee_once"
+            ),
+            models.UniqueConstraint(
                 fields=["order_id"], condition=Q(kind="rental_charge"), name="rental_billed_once"
             ),
             models.UniqueConstraint(

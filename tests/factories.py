@@ -230,6 +230,7 @@ class ActivationFactory(DjangoModelFactory):
         if self.billing_status == "refunded":
             ledger.refund(order_id=self.pk, now=self.created_at)
         if self.billing_status == "released":
+            ledger.take_cancel_fee(order_id=self.pk, micros=self.cancel_fee_micros, now=self.created_at)
             ledger.release(order_id=self.pk, now=self.created_at)
 
 

@@ -21,7 +21,7 @@ from activations.services.clock import Clock
 from activations.services.price_tokens import too_dear
 from activations.services.quoting import Quote, is_within_cap, price_at, quote, real_price
 from activations.services.steps import Deal, Failure
-from activations.wish import Wish
+from activations.wish import SaleTerms, Wish
 from billing.prices import Rules
 from portal import errors
 from providers import health
@@ -53,6 +53,7 @@ class Attempts:
 
     buyer: Buyer
     wish: Wish
+    promised: SaleTerms
     rules: Rules
     route: Route
     ceiling_micros: int
@@ -127,7 +128,9 @@ class Attempts:
             is_own=candidate.is_own,
             due_price_micros=real.due_price_micros,
             due_customer_price_micros=real.due_customer_price_micros,
-            terms=leases.terms_of(lease, account=candidate, adapter=adapter, now=now),
+            terms=leases.terms_of(
+                lease, account=candidate, adapter=adapter, life_seconds=self.promised.life_seconds, now=now
+            ),
         )
         try:
             row = steps.attach(self.id, deal, now=now)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.identity import Buyer
+from accounts.models import Tenant
 from activations.database import move, rows, run
 from activations.hints import tell_browser
 from activations.models import Activation
@@ -44,14 +46,28 @@ TRY_AGAIN_AFTER = timedelta(seconds=30)
 CODE_CAME = "The code was already received."
 
 
-def cancel(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
-    """Cancel an unused number: upstream first, then the whole hold goes back.
+def cancel(
+    *, buyer: Buyer, hex_id: str, at_any_age: bool = False, now: datetime | None = None
+) -> ActivationRow:
+    """Cancel an unused number: upstream first, then the hold goes back, less the fee that was agreed on.
 
     The row is `canceled`, or still active with `is_cancelling` when the provider's answer was lost (U10).
+    `at_any_age`: the buyer's protocol knows no lock; if the tenant defers cancels, the number is closed here
+    at once and at the provider when it allows that (E-13).
     Raises UnknownActivation, EarlyCancel(at), NotCancellable, UpstreamUnavailable.
     """
     now = now or timezone.now()
     row = _own_row(buyer, hex_id)
+    try:
+        return _cancel(row, now=now)
+    except errors.EarlyCancel as refusal:
+        at = refusal.extra["at"]
+        if not at_any_age or not defers_cancels(row.tenant_id) or not isinstance(at, datetime):
+            raise
+        return _cancel_later(row, at=at, now=now)
+
+
+def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
     _check_cancellable(row, now=now)
     provider, adapter, upstream_ref = lease_of(row)
     if Can.CANCEL not in adapter.can:
@@ -74,15 +90,35 @@ def cancel(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Activat
 
 def confirm_cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
     """K5 after the provider confirmed. Raises NotCancellable when a code was first (M7)."""
-    closed = close(row, to="canceled", upstream_state="canceled", now=now)
+    return _canceled(close(row, to="canceled", upstream_state="canceled", now=now))
+
+
+def _cancel_later(row: ActivationRow, *, at: datetime, now: datetime) -> ActivationRow:
+    """K5 here; a sweep cancels at the provider from `at` on. Raises NotCancellable when a code was first."""
+    closed = move("activation_close", id=row.id, to="canceled", upstream_state="", now=now, cancel_at=at)
+    return _canceled(_announced(closed, now=now))
+
+
+def _canceled(closed: ActivationRow) -> ActivationRow:
     if closed.activation_status != "canceled":
         raise errors.NotCancellable(CODE_CAME)
     return closed
 
 
+def defers_cancels(tenant_id: int) -> bool:
+    """Whether this tenant, or the one whose test twin it is, gives money back before the provider does."""
+    return Tenant.objects.filter(
+        Q(pk=tenant_id, live_tenant=None) | Q(test_tenant=tenant_id), deferred_cancel=True
+    ).exists()
+
+
 def close(row: ActivationRow, *, to: str, upstream_state: str, now: datetime) -> ActivationRow:
     """K5, K6 or K7 as far as still legal; the row as it then is. Announces and judges what changed."""
     closed = move("activation_close", id=row.id, to=to, upstream_state=upstream_state, now=now)
+    return _announced(closed, now=now)
+
+
+def _announced(closed: ActivationRow | None, *, now: datetime) -> ActivationRow:
     assert closed is not None
     if not closed.is_open:
         tell_browser(tenant_id=closed.tenant_id, customer_id=closed.customer_id, hex_id=closed.hex_id)

@@ -44,9 +44,13 @@ def is_identified(lease: Lease) -> bool:
     return 0 < len(lease.upstream_ref) <= 80
 
 
-def terms_of(lease: Lease, *, account: Defaults, adapter: Adapter, now: datetime) -> Terms:
-    """The provider's own terms where it named them, bounded; its account's defaults elsewhere."""
-    life = timedelta(seconds=account.life_seconds)
+def terms_of(
+    lease: Lease, *, account: Defaults, adapter: Adapter, life_seconds: int | None = None, now: datetime
+) -> Terms:
+    """The provider's own terms where it named them, bounded; its account's defaults elsewhere, or the
+    shorter life that was promised.
+    """
+    life = timedelta(seconds=min(account.life_seconds, life_seconds or account.life_seconds))
     expire_at = lease.expire_at or now + life
     if not now + SHORTEST_LIFE <= expire_at <= now + LONGEST_LIFE:
         expire_at = now + life

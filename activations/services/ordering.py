@@ -21,7 +21,7 @@ from activations.services.price_tokens import continued, too_dear
 from activations.services.quoting import Quote, check_markup, is_within_cap, quote
 from activations.services.request_keys import KeyedRequest, answer_with
 from activations.services.scope import short_of
-from activations.wish import Wish
+from activations.wish import PLAIN_TERMS, SaleTerms, Wish
 from billing.prices import Rules, load_rules
 from portal import errors
 from providers.router import Route, find_route
@@ -34,6 +34,7 @@ def order_activation(
     request_key: str | None,
     request_digest: bytes = b"",
     channel: str,
+    terms: SaleTerms = PLAIN_TERMS,
     rules: Rules | None = None,
     budget_seconds: float = policy.ORDER_BUDGET_SECONDS,
     now: datetime | None = None,
@@ -51,7 +52,14 @@ def order_activation(
         return row
     try:
         return _order(
-            buyer=buyer, wish=wish, keyed=keyed, channel=channel, rules=rules, budget=budget_seconds, now=now
+            buyer=buyer,
+            wish=wish,
+            keyed=keyed,
+            channel=channel,
+            terms=terms,
+            rules=rules,
+            budget=budget_seconds,
+            now=now,
         )
     except errors.PortalError as refusal:
         if (
@@ -70,6 +78,7 @@ def _order(
     wish: Wish,
     keyed: KeyedRequest | None,
     channel: str,
+    terms: SaleTerms,
     rules: Rules | None,
     budget: float,
     now: datetime,
@@ -90,7 +99,8 @@ def _order(
             quality_factor=route.quality_factor,
             keyed=keyed,
             channel=channel,
-            routing=_remembered(route, wish),
+            terms=terms,
+            routing=_remembered(route, wish, terms),
             now=now,
         )
     except errors.InsufficientBalance as refusal:
@@ -98,7 +108,8 @@ def _order(
     if opened.id is None or opened.word != "opened":
         return _earlier_answer(opened, buyer=buyer)
     clock = Clock(now, budget_seconds=budget)
-    return Attempts(buyer, wish, rules, route, ceiling, opened.id, clock).run(quotes, our_ref=opened.our_ref)
+    attempts = Attempts(buyer, wish, terms, rules, route, ceiling, opened.id, clock)
+    return attempts.run(quotes, our_ref=opened.our_ref)
 
 
 def _route(*, buyer: Buyer, wish: Wish, rules: Rules, now: datetime) -> Route:
@@ -125,13 +136,10 @@ def _quotes(
     return affordable
 
 
-def _remembered(route: Route, wish: Wish) -> dict[str, object]:
-    """What is kept of the choice; prefixes too, since a lost order's number is judged much later."""
-    return (
-        {**route.decision, "exclude_prefixes": wish.exclude_prefixes}
-        if wish.exclude_prefixes
-        else route.decision
-    )
+def _remembered(route: Route, wish: Wish, terms: SaleTerms) -> dict[str, object]:
+    """What is kept of the choice; prefixes and life too, since a lost order's number is judged much later."""
+    later = {"exclude_prefixes": wish.exclude_prefixes, "life_seconds": terms.life_seconds}
+    return {**route.decision, **{name: value for name, value in later.items() if value}}
 
 
 def _earlier_answer(opened: steps.Opened, *, buyer: Buyer) -> ActivationRow:

@@ -185,7 +185,7 @@ def _give_back(row: ActivationRow, *, now: datetime) -> str:
         _note_risk(row, "refund", "refunded on a report; the provider was paid", now=now)
         return "refunded"
     if row.billing_status == "reserved":
-        move("activation_close", id=row.id, to="canceled", upstream_state="", now=now)
+        move("activation_close", id=row.id, to="canceled", upstream_state="", is_free=True, now=now)
         return "canceled"
     return "nothing"
 

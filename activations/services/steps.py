@@ -18,7 +18,7 @@ from activations.database import call, move, rows, run
 from activations.queries import ActivationRow
 from activations.services.quoting import Quote
 from activations.services.request_keys import KeyedRequest
-from activations.wish import Wish
+from activations.wish import SaleTerms, Wish
 from portal import errors
 from portal.sqlstates import sql_refusals
 from providers.contract import Lease
@@ -49,6 +49,7 @@ def open_activation(
     quality_factor: float,
     keyed: KeyedRequest | None,
     channel: str,
+    terms: SaleTerms,
     routing: dict[str, object],
     now: datetime,
 ) -> Opened:
@@ -72,6 +73,8 @@ def open_activation(
                 expire_at=now + policy.ORDER_LONGEST,
                 lost_at=now + policy.LOST_AFTER,
                 quality=quality_factor,
+                cancel_fee=terms.cancel_fee_micros,
+                ends_finalized=terms.ends_finalized,
                 **_bought(quote, wish=wish, max_price_micros=max_price_micros),
             )
         except (OperationalError, InterfaceError):

@@ -2,12 +2,17 @@
 -- the customer's wallet next and the tenant's last, and gives back the row as it then is: a move that is no
 -- longer legal changes nothing, and the caller reads from the row why.
 
--- K5, K6, K7: p_to is 'canceled' or 'expired'.
-CREATE OR REPLACE FUNCTION activation_close(p_id uuid, p_to text, p_upstream_state text, p_now timestamptz)
-RETURNS activations_activation LANGUAGE plpgsql AS $$
+-- K5, K6, K7: p_to is 'canceled' or 'expired'; a used number of a channel that finalizes by itself does that (K8).
+-- p_is_free: a cancel that costs the customer no fee. p_cancel_at: the provider is not asked yet; a sweep cancels
+-- there then.
+CREATE OR REPLACE FUNCTION activation_close(
+    p_id uuid, p_to text, p_upstream_state text, p_now timestamptz, p_is_free boolean DEFAULT false,
+    p_cancel_at timestamptz DEFAULT NULL
+) RETURNS activations_activation LANGUAGE plpgsql AS $$
 DECLARE
     a activations_activation;
     v_empty boolean;
+    v_to text;
     v_fee bigint;
 BEGIN
     SELECT * INTO a FROM activations_activation WHERE id = p_id FOR NO KEY UPDATE;
@@ -15,19 +20,30 @@ BEGIN
     IF a.activation_status <> 'active' OR a.lease_state <> 'leased' OR (NOT v_empty AND p_to = 'canceled') THEN
         RETURN a;
     END IF;
+    v_to := CASE WHEN a.ends_finalized AND NOT v_empty THEN 'finalized' ELSE p_to END;
     UPDATE activations_activation SET
-        activation_status = p_to, billing_status = CASE WHEN v_empty THEN 'released' ELSE billing_status END,
-        upstream_state = p_upstream_state, cancel_requested_at = NULL, updated_at = p_now, ended_at = p_now
+        activation_status = v_to, billing_status = CASE WHEN v_empty THEN 'released' ELSE billing_status END,
+        upstream_state = p_upstream_state, cancel_requested_at = NULL, updated_at = p_now, ended_at = p_now,
+        cancel_fee_micros = CASE WHEN p_is_free THEN 0 ELSE cancel_fee_micros END
     WHERE id = p_id RETURNING * INTO a;
-    DELETE FROM activations_check WHERE activation_id = p_id;
+    IF p_cancel_at IS NULL THEN
+        DELETE FROM activations_check WHERE activation_id = p_id;
+    ELSE
+        INSERT INTO activations_check (activation_id, tenant_id, provider_id, kind, due_at)
+        VALUES (p_id, a.tenant_id, a.provider_id, 'cancel', p_cancel_at)
+        ON CONFLICT (activation_id) DO UPDATE SET kind = 'cancel', due_at = excluded.due_at, tries = 0, parked_reason = '';
+    END IF;
     INSERT INTO webhooks_event (tenant_id, customer_id, type, order_id, payload, created_at)
-    VALUES (a.tenant_id, a.customer_id, 'activation.' || p_to, p_id, '{}', p_now);
+    VALUES (a.tenant_id, a.customer_id, 'activation.' || v_to, p_id, '{}', p_now);
     IF p_to = 'canceled' THEN
         SELECT p.cancel_fee_micros INTO v_fee FROM providers_provider p WHERE p.id = a.provider_id;
         IF v_fee > 0 THEN
             PERFORM activation_at_risk(p_id, a.tenant_id, a.provider_id, 'kept_fee', v_fee,
                 'the provider keeps a fee for each cancelled number', p_now);
         END IF;
+    END IF;
+    IF p_to = 'canceled' AND a.cancel_fee_micros > 0 THEN
+        PERFORM ledger_cancel_fee(p_id, a.cancel_fee_micros, p_now);
     END IF;
     IF v_empty THEN
         PERFORM ledger_release(p_id, p_now);

@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION activation_open(
     p_mode text, p_price bigint, p_tenant_hold bigint, p_customer_price bigint,
     p_due_price bigint, p_due_customer bigint, p_max_price bigint,
     p_quality double precision, p_markup bigint, p_routing text,
+    p_cancel_fee bigint, p_ends_finalized boolean,
     p_limit bigint, p_tenant_limit bigint,
     p_now timestamptz, p_expire_at timestamptz, p_lost_at timestamptz,
     OUT o_word text, OUT o_id uuid, OUT o_refusal jsonb
@@ -60,12 +61,12 @@ BEGIN
         id, hex_id, ord_id, tenant_id, customer_id, channel, service_id, country_id, operator, capability,
         provider_id, offer_id, billing_mode, cost_micros, price_micros, customer_price_micros,
         due_price_micros, due_customer_price_micros, max_price_micros, quality_factor, markup_percent,
-        created_at, updated_at, expire_at, routing
+        created_at, updated_at, expire_at, routing, cancel_fee_micros, ends_finalized
     ) VALUES (
         o_id, p_hex, p_ord, p_tenant, p_customer, p_channel, p_service, p_country, p_operator, p_capability,
         p_provider, p_offer, p_mode, p_ceiling, p_price, p_customer_price,
         p_due_price, p_due_customer, p_max_price, p_quality, p_markup,
-        p_now, p_now, p_expire_at, p_routing::jsonb
+        p_now, p_now, p_expire_at, p_routing::jsonb, p_cancel_fee, p_ends_finalized
     );
     INSERT INTO activations_attempt (tenant_id, activation_id, provider_id, offer_id, our_ref, ceiling_micros, started_at)
     VALUES (p_tenant, o_id, p_provider, p_offer, p_our_ref, p_ceiling, p_now);

@@ -80,3 +80,32 @@ BEGIN
     END LOOP;
     RETURN v_any;
 END $$;
+
+-- What a customer pays for cancelling: taken from what his order still holds, at most all of it, and the tenant's
+-- revenue. To be called before ledger_release, so that the customer's wallet is locked first. An order that holds
+-- nothing costs nothing; a second fee breaks cancel_fee_once.
+CREATE OR REPLACE FUNCTION ledger_cancel_fee(p_order uuid, p_micros bigint, p_at timestamptz)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_hold record;
+    v_micros bigint;
+    v_balance bigint;
+    v_transaction bigint;
+BEGIN
+    SELECT h.tenant_id, h.wallet_id, h.amount_micros, w.customer_id INTO v_hold
+    FROM billing_hold h JOIN billing_wallet w ON w.id = h.wallet_id
+    WHERE h.order_id = p_order AND h.state = 'open' AND w.customer_id IS NOT NULL
+    FOR UPDATE OF h;
+    v_micros := least(p_micros, v_hold.amount_micros);
+    IF v_hold.wallet_id IS NULL OR v_micros = 0 THEN
+        RETURN;
+    END IF;
+    INSERT INTO billing_transaction (tenant_id, customer_id, kind, gateway, order_id, note, created_at)
+    VALUES (v_hold.tenant_id, v_hold.customer_id, 'cancel_fee', '', p_order, '', p_at)
+    RETURNING id INTO v_transaction;
+    UPDATE billing_wallet SET balance_micros = balance_micros - v_micros
+    WHERE id = v_hold.wallet_id RETURNING balance_micros INTO v_balance;
+    INSERT INTO billing_entry (tenant_id, transaction_id, account, wallet_id, amount_micros, balance_after_micros)
+    VALUES (v_hold.tenant_id, v_transaction, 'customer', v_hold.wallet_id, -v_micros, v_balance),
+           (v_hold.tenant_id, v_transaction, 'tenant_revenue', NULL, v_micros, NULL);
+END $$;

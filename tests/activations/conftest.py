@@ -13,7 +13,7 @@ from accounts.models import Customer
 from activations.models import Activation
 from activations.services.ordering import order_activation
 from activations.services.receiving import Target, receive
-from activations.wish import Wish
+from activations.wish import PLAIN_TERMS, Wish
 from billing.models import Wallet
 from providers.adapters.sandbox import Sandbox
 from providers.contract import Can, Sms
@@ -55,7 +55,7 @@ class Shop:
     def buyer(self):
         return Buyer.of(Customer.objects.select_related("tenant").get(pk=self.customer.pk))
 
-    def order(self, *, key=None, digest=b"d" * 32, now=None, buyer=None, **wish):
+    def order(self, *, key=None, digest=b"d" * 32, now=None, buyer=None, terms=PLAIN_TERMS, **wish):
         wish = Wish(**{"service_id": SERVICE, "country_id": COUNTRY, **wish})
         return order_activation(
             buyer=buyer or self.buyer,
@@ -63,6 +63,7 @@ class Shop:
             request_key=key,
             request_digest=digest,
             channel="retail",
+            terms=terms,
             now=now,
         )
 

@@ -30,6 +30,11 @@ DAMAGE = [
     ({"refunded": True}, "UPDATE activations_activation SET billing_status = 'billed'", "but has a refund"),
     ({"billed": True}, "UPDATE activations_activation SET tenant_id = {stranger}", "not that tenant's"),
     (
+        {"canceled": True, "cancel_fee_micros": 90_000},
+        "UPDATE activations_activation SET cancel_fee_micros = 1",
+        "shows a fee of 1 and paid 90000",
+    ),
+    (
         {},
         "UPDATE activations_activation SET tenant_id = {stranger}",
         "activations_activation.customer_id stays within its tenant",

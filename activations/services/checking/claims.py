@@ -34,6 +34,9 @@ WHERE c.activation_id = due.activation_id
 RETURNING {DUE_COLUMNS}
 """  # noqa: S608
 
+# Closed here, and still to be cancelled at the provider.
+CLAIM_CANCELS = CLAIM_DUE.replace("kind = 'status'", "kind = 'cancel'")
+
 # Parked rows too: no number outlives its time because its checks fail.
 CLAIM_EXPIRED = f"""
 WITH due AS (
@@ -123,6 +126,10 @@ class Due:
 
 def claim_due(*, now: datetime) -> list[Due]:
     return [Due(**row) for row in rows(CLAIM_DUE, _claim(now))]
+
+
+def claim_cancels(*, now: datetime) -> list[Due]:
+    return [Due(**row) for row in rows(CLAIM_CANCELS, _claim(now))]
 
 
 def claim_expired(*, now: datetime) -> list[Due]:

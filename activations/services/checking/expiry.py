@@ -1,5 +1,6 @@
-"""The end of a number's time: used ones close (K7). Those that wait for a message, the first or a further
-one, are asked about once more; unused ones are then released (K6, M8).
+"""The end of a number's time: used ones close (K7, or K8 where the channel finalizes by itself). Those that
+wait for a message, the first or a further one, are asked about once more; unused ones are then released (K6,
+M8).
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ WITH due AS (
     ORDER BY expire_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE activations_activation a
-    SET activation_status = 'expired', updated_at = %(now)s, ended_at = %(now)s
+    SET activation_status = CASE WHEN a.ends_finalized THEN 'finalized' ELSE 'expired' END,
+        updated_at = %(now)s, ended_at = %(now)s
     FROM due WHERE a.id = due.id
-    RETURNING a.id, a.tenant_id, a.customer_id, a.hex_id
+    RETURNING a.id, a.tenant_id, a.customer_id, a.hex_id, a.activation_status
 ), unchecked AS (
     DELETE FROM activations_check c USING ended WHERE c.activation_id = ended.id
 ), told AS (
     INSERT INTO webhooks_event (tenant_id, customer_id, type, order_id, payload, created_at)
-    SELECT tenant_id, customer_id, 'activation.expired', id, '{}', %(now)s FROM ended
+    SELECT tenant_id, customer_id, 'activation.' || activation_status, id, '{}', %(now)s FROM ended
 )
 SELECT tenant_id, customer_id, hex_id FROM ended
 """

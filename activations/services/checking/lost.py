@@ -60,7 +60,8 @@ WHERE c.activation_id = due.activation_id
 RETURNING a.id, a.hex_id, a.tenant_id, a.customer_id, a.price_micros, a.due_price_micros,
     a.due_customer_price_micros, t.provider_id, t.our_ref, t.ceiling_micros, t.started_at, t.empty_lists,
     t.upstream_ref, coalesce(o.upstream_service, '') AS service, coalesce(o.upstream_country, '') AS country,
-    ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'exclude_prefixes')) AS exclude_prefixes
+    ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'exclude_prefixes')) AS exclude_prefixes,
+    (a.routing ->> 'life_seconds')::int AS life_seconds
 """
 
 
@@ -135,7 +136,9 @@ def _adopt(
         is_own=provider.tenant_id is not None,
         due_price_micros=row.due_price_micros,
         due_customer_price_micros=row.due_customer_price_micros,
-        terms=leases.terms_of(lease, account=provider, adapter=adapter, now=now),
+        terms=leases.terms_of(
+            lease, account=provider, adapter=adapter, life_seconds=row.life_seconds, now=now
+        ),
     )
     try:
         attached = steps.attach(row.id, deal, now=now)

@@ -34,6 +34,7 @@ class Lost:
     service: str
     country: str
     exclude_prefixes: Sequence[str] = ()
+    life_seconds: int | None = None
 
 
 class Sought(Protocol):

@@ -21,6 +21,7 @@ from activations.services.checking.claims import (
     next_check,
     put_back,
 )
+from activations.services.checking.deferred import cancel_due
 from activations.services.checking.settling import failed, judge_ended, settle
 from activations.services.kept_fees import note_kept_fee
 from portal.encryption import SecretUnreadable
@@ -43,7 +44,7 @@ log = structlog.get_logger(__name__)
 def check_due(now: datetime | None = None) -> int:
     """Ask about every number that is due; how many were looked at. Running it twice changes nothing."""
     now = now or timezone.now()
-    looked_at = lists.check_due_lists(now)
+    looked_at = lists.check_due_lists(now) + cancel_due(now)
     while batch := claim_due(now=now):
         ask_about(batch, now=now)
         looked_at += len(batch)
