@@ -15,6 +15,7 @@ from activations.models import Message
 from activations.queries import ActivationRow
 from activations.reasons import can_report
 from billing.money import dollars
+from providers.listings import named_countries, named_services
 from providers.models import Country, Service
 
 MOST_MESSAGES = 50  # on one card, the newest
@@ -111,8 +112,8 @@ class Card:
 
 def cards_of(customer: Customer, rows: Sequence[ActivationRow], *, now: datetime) -> list[Card]:
     """The rows as cards with their visible messages: three queries for any number of rows."""
-    services = Service.objects.in_bulk({row.service_id for row in rows})
-    countries = Country.objects.in_bulk({row.country_id for row in rows})
+    services = named_services(customer.tenant_id, {row.service_id for row in rows})
+    countries = named_countries(customer.tenant_id, {row.country_id for row in rows})
     messages = messages_of(customer, [row.id for row in rows if row.has_code])
     return [
         _card(row, services[row.service_id], countries[row.country_id], messages.get(row.id, ()), now=now)

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Customer
 from activations.models import Activation
 from activations.queries import ActivationRow, activations_of, row_from
-from providers.models import Country, Service
+from providers.listings import countries_called, services_called
 
 PAGE_ROWS = 25
 
@@ -27,7 +27,7 @@ def page_of(
     customer: Customer, *, words: str = "", status: str = "", before: str = "", after: str = ""
 ) -> Page | None:
     """One page of the orders that fit; None when `before` or `after` is not an order of this customer."""
-    found = _fitting(activations_of(customer), words, status)
+    found = _fitting(activations_of(customer), words, status, tenant_id=customer.tenant_id)
     edge = before or after
     mark = (
         activations_of(customer).filter(hex_id=edge).values_list("created_at", "id").first() if edge else None
@@ -56,7 +56,9 @@ def page_of(
     )
 
 
-def _fitting(orders: QuerySet[Activation], words: str, status: str) -> QuerySet[Activation]:
+def _fitting(
+    orders: QuerySet[Activation], words: str, status: str, *, tenant_id: int
+) -> QuerySet[Activation]:
     match status:
         case "open":
             orders = orders.filter(activation_status="active")
@@ -66,13 +68,9 @@ def _fitting(orders: QuerySet[Activation], words: str, status: str) -> QuerySet[
             orders = orders.filter(billing_status__in=["released", "refunded"])
     if not words.strip():
         return orders
-    services = Service.objects.filter(Q(name__icontains=words) | Q(pk=words.lower())).values_list(
-        "pk", flat=True
+    wanted = Q(service_id__in=services_called(tenant_id, words)) | Q(
+        country_id__in=countries_called(tenant_id, words)
     )
-    countries = Country.objects.filter(Q(name__icontains=words) | Q(iso2__iexact=words)).values_list(
-        "pk", flat=True
-    )
-    wanted = Q(service_id__in=list(services)) | Q(country_id__in=list(countries))
     digits = "".join(c for c in words if c.isascii() and c.isdigit())
     if len(digits) >= 3:
         wanted |= Q(phone__contains=digits)

@@ -243,7 +243,7 @@ def offers_context(
 ) -> dict[str, Any]:
     """What the page of a service shows."""
     try:
-        chosen = service_of(service_id)
+        chosen = service_of(request.customer.tenant_id, service_id)
     except errors.UnknownService as error:
         raise Http404 from error
     offers = countries_on_sale(

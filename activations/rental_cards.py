@@ -16,6 +16,7 @@ from activations.rental_queries import (
 )
 from activations.rental_shop import term_name
 from billing.money import dollars
+from providers.listings import named_countries, named_services
 from providers.models import Country, Service
 
 FEW_MESSAGES, MOST_MESSAGES = 3, 50  # the newest: on a card among others, on a page of its own
@@ -88,11 +89,13 @@ class RentalCard:
 
 
 def rental_cards(rows: Sequence[RentalRow], *, most: int = FEW_MESSAGES, now: datetime) -> list[RentalCard]:
-    """The rows as cards with their newest messages and what a cancel of each would pay back: four queries for
-    any number of rows.
+    """The rows, all of one reseller, as cards with their newest messages and what a cancel of each would pay
+    back: four queries for any number of rows.
     """
-    services = Service.objects.in_bulk({row.service_id for row in rows})
-    countries = Country.objects.in_bulk({row.country_id for row in rows})
+    if not rows:
+        return []
+    services = named_services(rows[0].tenant_id, {row.service_id for row in rows})
+    countries = named_countries(rows[0].tenant_id, {row.country_id for row in rows})
     messages, refunds = newest_messages(rows, most=most), refunds_now(rows, now=now)
     return [
         _card(row, services[row.service_id], countries[row.country_id], messages.get(row.id, ()),

@@ -16,7 +16,8 @@ from activations.wish import RentalWish
 from billing.prices import load_rules
 from portal import errors
 from providers.canonical import ANY_SERVICE
-from providers.models import Country, Service
+from providers.listings import listed_countries, listed_services
+from providers.models import Country
 from providers.rental_list import ForRent, rentals_on_sale
 
 DAY = 24
@@ -71,10 +72,10 @@ def term_name(hours: int) -> str:
 def window(buyer: Buyer, *, service_id: str, hours: int, words: str = "", now: datetime) -> Window:
     """Three queries, whatever is on sale."""
     lines = _lines(buyer, hours=hours, now=now)
-    services = Service.objects.in_bulk({line.service_id for line in lines})
+    services = listed_services(buyer.tenant_id, {line.service_id for line in lines})
     mine = [line for line in lines if line.service_id == service_id]
-    countries = Country.objects.in_bulk([line.country_id for line in mine])
-    shown = [_shown(line, countries[line.country_id]) for line in mine]
+    countries = listed_countries(buyer.tenant_id, [line.country_id for line in mine])
+    shown = [_shown(line, countries[line.country_id]) for line in mine if line.country_id in countries]
     named = sorted((one.id, one.name) for one in services.values())
     return Window(
         services=sorted(named, key=lambda one: (one[0] != ANY_SERVICE.id, one[1].lower())),
@@ -88,9 +89,11 @@ def offer_for_rent(
     buyer: Buyer, *, service_id: str, country_id: str, hours: int, now: datetime
 ) -> CountryForRent:
     """One line as it is rented now. Raises NoNumbers."""
-    for line in _lines(buyer, hours=hours, now=now, service_id=service_id, country_id=country_id):
-        return _shown(line, Country.objects.get(pk=country_id))
-    raise errors.NoNumbers()
+    country = listed_countries(buyer.tenant_id, [country_id]).get(country_id)
+    lines = _lines(buyer, hours=hours, now=now, service_id=service_id, country_id=country_id)
+    if country is None or not lines:
+        raise errors.NoNumbers()
+    return _shown(lines[0], country)
 
 
 def wish_to_rent(offer: CountryForRent, *, service_id: str, hours: int) -> RentalWish:

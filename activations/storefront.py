@@ -19,6 +19,7 @@ from activations.wish import Wish
 from billing.money import CENT, round_up
 from billing.prices import load_rules
 from portal.errors import NoNumbers, UnknownCountry, UnknownService
+from providers.listings import listed_countries, listed_services
 from providers.models import Country, Service
 from providers.price_list import lines_on_sale
 
@@ -85,7 +86,7 @@ def services_on_sale(
     for (service_id, _), price in _prices(tenant_id=tenant_id, is_test=is_test, group=group, now=now).items():
         prices.setdefault(service_id, []).append(price.customer_micros)
         counts[service_id] += price.stock
-    services = Service.objects.filter(pk__in=list(prices), prohibited=False)
+    services = listed_services(tenant_id, prices).values()
     found = [
         ServiceOnSale(
             s.id, s.name, s.icon or s.id, s.popular_rank or LAST_RANK, min(prices[s.id]), counts[s.id]
@@ -96,9 +97,9 @@ def services_on_sale(
     return sorted(found, key=lambda service: (service.rank, service.name.lower()))
 
 
-def service_of(service_id: str) -> Service:
+def service_of(tenant_id: int, service_id: str) -> Service:
     """Raises UnknownService."""
-    service = Service.objects.filter(pk=service_id, prohibited=False).first()
+    service = listed_services(tenant_id, [service_id]).get(service_id)
     if service is None:
         raise UnknownService()
     return service
@@ -111,18 +112,18 @@ def countries_on_sale(
     prices = _prices(
         tenant_id=buyer.tenant_id, is_test=buyer.is_test, group=buyer.group, service_id=service_id, now=now
     )
-    countries = Country.objects.in_bulk([country_id for _, country_id in prices])
+    countries = listed_countries(buyer.tenant_id, [country_id for _, country_id in prices])
     found = [
         _on_sale(price, country)
         for (_, country_id), price in prices.items()
-        if (country := countries[country_id]) and _fits(words.replace("+", ""), *_names(country))
+        if (country := countries.get(country_id)) and _fits(words.replace("+", ""), *_names(country))
     ]
     return sorted(found, key=SORTS.get(order_by, SORTS["price"]))
 
 
 def offer_of(buyer: Buyer, *, service_id: str, country_id: str, now: datetime) -> CountryOnSale:
     """The one line of a service and country as it is sold now. Raises UnknownCountry or NoNumbers."""
-    if not Country.objects.filter(pk=country_id).exists():
+    if country_id not in listed_countries(buyer.tenant_id, [country_id]):
         raise UnknownCountry()
     for offer in countries_on_sale(buyer, service_id=service_id, now=now):
         if offer.country_id == country_id:

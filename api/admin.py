@@ -12,7 +12,7 @@ from portal.admin import MANAGERS, OWNERS, OwnRelated, ReadOnlyAdmin, ScopedAdmi
 
 @admin.register(Publication)
 class PublicationAdmin(ReadOnlyAdmin):
-    """When a reseller's lists are written next; without a reseller: those of everybody."""
+    """When a reseller's lists are written next."""
 
     visible_to = MANAGERS
     list_display = ["topic", "tenant", "due_at", "built_at"]

@@ -11,20 +11,18 @@ from accounts.models import Tenant
 
 
 class Publication(models.Model):
-    """When the lists of a topic are written anew for a tenant (none: for everybody). Its row is the lock:
+    """When the lists of a topic are written anew for a tenant. Its row is the lock:
     who writes holds it, so there is one writer at a time.
     """
 
-    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
     topic = models.CharField(max_length=9)
     due_at = models.DateTimeField(null=True, help_text="Empty: nothing that is known will change it.")
     built_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "topic"], name="publication_once", nulls_distinct=False
-            ),
+            models.UniqueConstraint(fields=["tenant", "topic"], name="publication_once"),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="publication_due"),
@@ -37,7 +35,7 @@ class PublishedList(models.Model):
     `parts` says where the entry of an id lies in `packed` ([offset, length]); each is packed by itself.
     """
 
-    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="+", db_index=False)
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
     name = models.CharField(max_length=20)
     etag = models.CharField(max_length=40)
     packed = models.BinaryField()
@@ -45,7 +43,7 @@ class PublishedList(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "name"], name="list_once", nulls_distinct=False),
+            models.UniqueConstraint(fields=["tenant", "name"], name="list_once"),
         ]
 
 

@@ -18,8 +18,6 @@ from portal.memory import give_back
 
 log = structlog.get_logger(__name__)
 
-Tenant = int | None  # None: the list is everybody's
-
 # Of one list: rules, health and prices often change in bursts, and callers may ask six times a minute.
 REST_SECONDS = 10.0
 AFTER_FAILURE = timedelta(minutes=1)
@@ -38,17 +36,17 @@ WITH changes AS (DELETE FROM providers_cataloguechange RETURNING topic, tenant_i
 UPDATE api_publication p SET due_at = greatest(%(now)s, p.built_at + make_interval(secs => %(rest)s))
 WHERE EXISTS (
     SELECT 1 FROM changes c
-    WHERE c.topic = p.topic AND (c.tenant_id IS NULL OR p.tenant_id IS NULL OR c.tenant_id = p.tenant_id)
+    WHERE c.topic = p.topic AND (c.tenant_id IS NULL OR c.tenant_id = p.tenant_id)
 )
 """
 CLAIM = """
 SELECT id, tenant_id, topic FROM api_publication
 WHERE due_at <= %s AND id > %s ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-OPEN = "INSERT INTO api_publication (tenant_id, topic) VALUES (%s::bigint, %s) ON CONFLICT DO NOTHING"
+OPEN = "INSERT INTO api_publication (tenant_id, topic) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 LOCK = """
 SELECT id FROM api_publication
-WHERE tenant_id IS NOT DISTINCT FROM %s::bigint AND topic = %s FOR UPDATE
+WHERE tenant_id = %s AND topic = %s FOR UPDATE
 """
 # Lists of tenants that get no answers, or none of whose keys was used lately.
 DROP = """
@@ -66,7 +64,7 @@ DONE = "UPDATE api_publication SET built_at = %s, due_at = %s WHERE id = %s"
 PUT_OFF = "UPDATE api_publication SET due_at = %s WHERE id = %s"
 STORE = """
 INSERT INTO api_publishedlist AS list (tenant_id, name, etag, packed, parts)
-VALUES (%s::bigint, %s, %s, %s, %s::jsonb)
+VALUES (%s, %s, %s, %s, %s::jsonb)
 ON CONFLICT (tenant_id, name) DO UPDATE
 SET etag = excluded.etag, packed = excluded.packed, parts = excluded.parts
 WHERE list.etag <> excluded.etag
@@ -74,7 +72,7 @@ WHERE list.etag <> excluded.etag
 READ = """
 SELECT etag, substring(packed FROM place FOR %(piece)s)
 FROM api_publishedlist, generate_series(1, length(packed), %(piece)s) AS place
-WHERE tenant_id IS NOT DISTINCT FROM %(tenant)s::bigint AND name = %(name)s
+WHERE tenant_id = %(tenant)s AND name = %(name)s
 ORDER BY place
 """
 PIECE = 65_536  # bytes of a list; a connection keeps a buffer as large as the largest answer it took at once
@@ -82,7 +80,7 @@ READ_PART = """
 SELECT substring(
     packed FROM (parts #>> ARRAY[%(part)s, '0'])::int + 1 FOR (parts #>> ARRAY[%(part)s, '1'])::int)
 FROM api_publishedlist
-WHERE tenant_id IS NOT DISTINCT FROM %(tenant)s::bigint AND name = %(name)s AND parts ? %(part)s
+WHERE tenant_id = %(tenant)s AND name = %(name)s AND parts ? %(part)s
 """
 
 
@@ -106,7 +104,7 @@ class Draft(NamedTuple):
     changes_at: datetime | None
 
 
-Writer = Callable[[Tenant, datetime], Draft]
+Writer = Callable[[int, datetime], Draft]
 
 
 def pack(entries: Iterable[tuple[str, bytes]]) -> Packed:
@@ -165,7 +163,7 @@ def publish_due(writers: Mapping[str, Writer], *, now: datetime) -> int:
     return written
 
 
-def publish_first(topic: str, name: str, writer: Writer, tenant_id: Tenant, *, now: datetime) -> None:
+def publish_first(topic: str, name: str, writer: Writer, tenant_id: int, *, now: datetime) -> None:
     """Write lists of which `name` is missing. Of many that ask at once one writes, the others wait."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(OPEN, [tenant_id, topic])
@@ -185,7 +183,7 @@ def drop_idle(*, before: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def read(name: str, tenant_id: Tenant) -> Packed | None:
+def read(name: str, tenant_id: int) -> Packed | None:
     """A whole list, or None while there is none."""
     params = {"tenant": tenant_id, "name": name, "piece": PIECE}
     connection.ensure_connection()
@@ -195,7 +193,7 @@ def read(name: str, tenant_id: Tenant) -> Packed | None:
     return Packed(rows[0][0], b"".join(piece for _, piece in rows), {}) if rows else None
 
 
-def read_part(name: str, tenant_id: Tenant, part: str) -> Packed:
+def read_part(name: str, tenant_id: int, part: str) -> Packed:
     """The array of one entry of a list; an empty one when the list has no such entry."""
     with connection.cursor() as cursor:
         cursor.execute(READ_PART, {"name": name, "tenant": tenant_id, "part": part})
@@ -210,7 +208,7 @@ def _collect(now: datetime) -> None:
             cursor.execute(COLLECT, {"now": now, "rest": REST_SECONDS})
 
 
-def _write(number: int, writer: Writer, tenant_id: Tenant, now: datetime) -> None:
+def _write(number: int, writer: Writer, tenant_id: int, now: datetime) -> None:
     draft = writer(tenant_id, now)
     with connection.cursor() as cursor:
         for name, entries in draft.lists:

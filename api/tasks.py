@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from api.publishing import drop_idle, publish_due
-from api.retail.catalogue import EVERYBODYS
+from api.retail.catalogue import CATALOGUE
 from api.retail.prices import PRICES
 
 IDLE_AFTER = timedelta(days=30)
@@ -15,7 +15,7 @@ IDLE_AFTER = timedelta(days=30)
 @shared_task(ignore_result=True)
 def publish_due_lists() -> None:
     """Write the price lists and catalogues whose sources have changed. Running it twice changes nothing."""
-    publish_due({shown.topic: shown.writer for shown in (PRICES, EVERYBODYS)}, now=timezone.now())
+    publish_due({shown.topic: shown.writer for shown in (PRICES, CATALOGUE)}, now=timezone.now())
 
 
 @shared_task(ignore_result=True)

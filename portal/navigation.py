@@ -47,6 +47,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("providers.Offer", "inventory_2"),
         ("providers.Service", "apps"),
         ("providers.Country", "public"),
+        ("providers.Listing", "visibility_off"),
         ("providers.CodeMap", "translate"),
         ("providers.UnmappedCode", "help"),
     ],

@@ -22,6 +22,7 @@ from portal.admin import (
 )
 from providers import routing_admin
 from providers.codes import leads_somewhere
+from providers.listing_admin import InShop, ListingAdmin
 from providers.mapping_admin import UnmappedCodeAdmin
 from providers.models import (
     CatalogueChange,
@@ -61,7 +62,8 @@ def _unnamed(request: HttpRequest, names: Any) -> list[str]:
 
 
 @admin.register(Service)
-class ServiceAdmin(ScopedAdmin):
+class ServiceAdmin(InShop, ScopedAdmin):
+    kind = "service"
     tenant_path = None
     changeable_by = addable_by = OPERATORS
     list_display = ["name", "id", "popular_rank", "prohibited", "is_other"]
@@ -74,7 +76,8 @@ class ServiceAdmin(ScopedAdmin):
 
 
 @admin.register(Country)
-class CountryAdmin(ScopedAdmin):
+class CountryAdmin(InShop, ScopedAdmin):
+    kind = "country"
     tenant_path = None
     changeable_by = addable_by = OPERATORS
     list_display = ["name", "id", "iso2", "is_virtual"]
@@ -192,4 +195,4 @@ class CatalogueChangeAdmin(ReadOnlyAdmin):
     list_select_related = ["tenant"]
 
 
-__all__ = ["ProviderAdmin", "UnmappedCodeAdmin", "routing_admin"]
+__all__ = ["ListingAdmin", "ProviderAdmin", "UnmappedCodeAdmin", "routing_admin"]

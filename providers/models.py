@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Tenant
 from portal.encryption import EncryptedSecret
+from providers.listing_models import Listing
 from providers.mapping_models import UnmappedCode
 from providers.routing_models import (
     ProviderSpend,
@@ -348,6 +349,7 @@ __all__ = [
     "CatalogueSync",
     "CodeMap",
     "Country",
+    "Listing",
     "Offer",
     "OfferDay",
     "Provider",

@@ -34,7 +34,8 @@ OFFERS = """
 SELECT o.service_id, array_agg(o.country_id), array_agg(o.provider_id), array_agg(o.cost_micros),
     array_agg(coalesce(o.physical_count, o.count)), array_agg(o.quality)
 FROM providers_offer o
-JOIN providers_service s ON s.id = o.service_id AND NOT s.prohibited
+JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
+JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
 WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
   AND 'sms' = ANY (o.capabilities) AND o.provider_id = ANY (%(sellers)s::bigint[]) AND {narrowed}
 GROUP BY o.service_id
@@ -53,8 +54,9 @@ class Seller(NamedTuple):
 
 
 class Sellers(NamedTuple):
-    """Who sells now, and when that next changes by the clock alone (a provider's rest ends)."""
+    """Who sells to the tenant now, and when that next changes by the clock alone (a provider's rest ends)."""
 
+    tenant_id: int
     by_id: Mapping[int, Seller]
     changes_at: datetime | None
 
@@ -182,7 +184,7 @@ def sellers_to(*, tenant_id: int, is_test: bool, now: datetime) -> Sellers:
             ready[provider_id] = Seller(provider_id, is_own, priority)
         elif until is not None:
             ends.append(until)
-    return Sellers(ready, min(ends, default=None))
+    return Sellers(tenant_id, ready, min(ends, default=None))
 
 
 def shelves(sellers: Sellers) -> Iterator[Shelf]:
@@ -214,5 +216,7 @@ def _shelves(query: str, sellers: Sellers, params: Mapping[str, Any]) -> Iterato
     assert connection.connection is not None
     with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
         # Row by row: a connection keeps a buffer as large as the largest answer that it took at once.
-        for row in cursor.stream(query, {"sellers": list(sellers.by_id), **params}):
+        for row in cursor.stream(
+            query, {"sellers": list(sellers.by_id), "tenant": sellers.tenant_id, **params}
+        ):
             yield Shelf._make(row)

@@ -16,11 +16,9 @@ from billing.prices import Rules
 from providers.codes import NAMED
 from providers.models import (
     CodeMap,
-    Country,
     Provider,
     ProviderHealth,
     RoutingPolicy,
-    Service,
     UnmappedCode,
 )
 
@@ -31,6 +29,8 @@ SELECT o.service_id, o.country_id, 1 AS countries,
        min(o.cost_micros) FILTER (WHERE p.tenant_id IS NULL) AS pool_cost,
        min(o.cost_micros) FILTER (WHERE p.tenant_id IS NOT NULL) AS own_cost
 FROM providers_offer o
+JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
+JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
 JOIN providers_provider p ON p.id = o.provider_id
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
 WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
@@ -47,15 +47,12 @@ GROUP BY service_id
 """
 SERVICES = """
 SELECT sold.*, s.name, s.alt_names, s.icon, s.popular_rank, s.warning
-FROM ({for_sale}) AS sold JOIN providers_service s ON s.id = sold.service_id
-WHERE NOT s.prohibited
+FROM ({for_sale}) AS sold JOIN listed_services(%(tenant)s::bigint) s ON s.id = sold.service_id
 ORDER BY s.popular_rank NULLS LAST, s.is_other, s.name
 """
 COUNTRIES = """
 SELECT sold.*, c.name, c.alt_names, c.iso2, c.is_virtual, c.dial_codes
-FROM ({for_sale}) AS sold JOIN providers_country c ON c.id = sold.country_id
-JOIN providers_service s ON s.id = sold.service_id
-WHERE NOT s.prohibited
+FROM ({for_sale}) AS sold JOIN listed_countries(%(tenant)s::bigint) c ON c.id = sold.country_id
 ORDER BY c.name
 """
 IN_THE_SERVICE = "o.service_id = %(service)s::text"
@@ -207,16 +204,6 @@ def resting_providers(*, now: datetime) -> dict[int, datetime | None]:
         Q(blocked_until=None) | Q(blocked_until__gt=now)
     )
     return dict(resting.values_list("provider_id", "blocked_until"))
-
-
-def service_names() -> list[tuple[str, str]]:
-    """Id and name of every service that may be sold, by name."""
-    return list(Service.objects.filter(prohibited=False).order_by("name").values_list("id", "name"))
-
-
-def country_names() -> list[tuple[str, str, str]]:
-    """Id, name and ISO code of every country, by name."""
-    return list(Country.objects.order_by("name").values_list("id", "name", "iso2"))
 
 
 def unmapped_word(word_id: int | str) -> UnmappedCode | None:

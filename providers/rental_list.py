@@ -18,7 +18,8 @@ FROM (
         o.service_id, o.country_id, p.tenant_id IS NOT NULL AS is_own, o.cost_micros,
         %(hours)s / coalesce(o.duration_hours, 24) AS units, coalesce(o.physical_count, o.count) AS stock
     FROM providers_offer o
-    JOIN providers_service s ON s.id = o.service_id AND NOT s.prohibited
+    JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
+    JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
     JOIN providers_provider p ON p.id = o.provider_id
     LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
     WHERE o.kind = 'rental' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
@@ -35,6 +36,8 @@ GROUP BY service_id, country_id, is_own, units
 TERMS = """
 SELECT DISTINCT coalesce(o.duration_hours, 24)
 FROM providers_offer o JOIN providers_provider p ON p.id = o.provider_id
+JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
+JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
 WHERE o.kind = 'rental' AND o.count > 0 AND o.service_id = %(service)s AND o.country_id = %(country)s
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
   AND CASE WHEN %(is_test)s THEN p.serves_test ELSE p.serves_live END

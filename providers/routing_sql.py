@@ -33,8 +33,8 @@ SELECT s.prohibited, c.id IS NOT NULL, of_pair.figures, of_country.figures, of_a
           AND (r.country_id IS NULL OR r.country_id = wish.country)) END,
     {blank}
 FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
-LEFT JOIN providers_service s ON s.id = wish.service
-LEFT JOIN providers_country c ON c.id = wish.country
+LEFT JOIN listed_services(%(tenant)s::bigint) s ON s.id = wish.service
+LEFT JOIN listed_countries(%(tenant)s::bigint) c ON c.id = wish.country
 LEFT JOIN providers_routesheet of_pair
     ON of_pair.service_id = wish.service AND of_pair.country_id = wish.country
 LEFT JOIN providers_routesheet of_country
@@ -52,13 +52,16 @@ WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.{serves}
 ORDER BY o.cost_micros LIMIT {most})
 """
+# What is rented already (a provider is named) can be extended though the reseller stopped selling it.
 # A line of exactly the hours, or the day's price as often as there are days (a line without hours is the
 # day.s); a provider's own line for the hours is what it charges, so it goes before the days.
 RENTALS = """
 SELECT s.prohibited, c.id IS NOT NULL, {blank}
 FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
-LEFT JOIN providers_service s ON s.id = wish.service
-LEFT JOIN providers_country c ON c.id = wish.country
+LEFT JOIN all_services(%(tenant)s::bigint) s
+    ON s.id = wish.service AND (NOT s.is_off OR %(provider)s::bigint IS NOT NULL)
+LEFT JOIN all_countries(%(tenant)s::bigint) c
+    ON c.id = wish.country AND (NOT c.is_off OR %(provider)s::bigint IS NOT NULL)
 UNION ALL
 (SELECT DISTINCT ON (p.id, o.operator) NULL, NULL, {columns}, %(hours)s / coalesce(o.duration_hours, 24)
 FROM providers_offer o

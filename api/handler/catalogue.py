@@ -17,14 +17,14 @@ from api.handler.entry import DIALECT, Asked, action
 from api.handler.reading import WHOLE, Params, code_in
 from api.handler.wire import STEP_MICROS, Style, amount, json_answer, number, text_answer
 from portal.errors import UnknownCountry, UnknownService
-from providers.queries import country_names, service_names
+from providers.listings import listed_countries, listed_services
 from providers.spellings import meaning, spellings
 
 SERVICE, COUNTRY = meaning("service"), meaning("country")
 ASKED = Extra(
     f"""{SERVICE}, {COUNTRY},
-    EXISTS (SELECT 1 FROM providers_service s WHERE s.id = {SERVICE}),
-    EXISTS (SELECT 1 FROM providers_country p WHERE p.id = {COUNTRY})"""  # noqa: S608  our own words
+    EXISTS (SELECT 1 FROM listed_services(k.tenant_id) s WHERE s.id = {SERVICE}),
+    EXISTS (SELECT 1 FROM listed_countries(k.tenant_id) p WHERE p.id = {COUNTRY})"""  # noqa: S608  our own words
 )
 
 
@@ -177,9 +177,9 @@ def _numbered(entries: list[dict[str, Any]], style: Style) -> Any:
 def get_countries(asked: Asked) -> HttpResponse:
     codes = spellings(DIALECT).countries
     items = [
-        _country(codes[country_id], name, iso2)
-        for country_id, name, iso2 in country_names()
-        if country_id in codes
+        _country(codes[one.id], one.name, one.iso2)
+        for one in listed_countries(asked.buyer.tenant_id).values()
+        if one.id in codes
     ]
     if asked.style is Style.HERO:
         return json_answer(items)
@@ -207,7 +207,6 @@ def _territories(language: str) -> dict[str, str]:
 @action("catalogue")
 def get_services_list(asked: Asked) -> HttpResponse:
     codes = spellings(DIALECT).services
-    services = [
-        {"code": codes.get(service_id, service_id), "name": name} for service_id, name in service_names()
-    ]
+    listed = listed_services(asked.buyer.tenant_id).values()
+    services = [{"code": codes.get(one.id, one.id), "name": one.name} for one in listed]
     return json_answer({"status": "success", "services": services})

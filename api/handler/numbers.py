@@ -26,7 +26,7 @@ from portal.errors import (
     UpstreamUnavailable,
     ValidationError,
 )
-from providers.spellings import meaning, spellings
+from providers.spellings import meaning, names_of, spellings
 
 PAGE = 100
 LAST_SECOND = 253_402_300_799  # of the year 9999
@@ -229,7 +229,7 @@ def get_active(asked: Asked) -> HttpResponse:
     start = whole_in(asked.params, "start", default=0)
     limit = whole_in(asked.params, "limit", default=PAGE, most=PAGE)
     rows = queries.active_rows(tenant_id=asked.buyer.tenant_id, customer_id=asked.buyer.customer_id)
-    names = spellings(DIALECT).country_names
+    names = names_of(asked.buyer.tenant_id).countries
     items = [
         {
             "activationId": str(row.num_id),

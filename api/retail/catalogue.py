@@ -9,24 +9,24 @@ from typing import Any
 import orjson
 from django.db import connection
 
-from api.publishing import Draft, Tenant
+from api.publishing import Draft
 from api.retail.published import Shown, published
 
 COUNTRIES, SERVICES, POPULAR = "countries", "services", "services/popular"
 
-READ_COUNTRIES = "SELECT id, name, alt_names, dial_codes FROM providers_country ORDER BY id"
+READ_COUNTRIES = "SELECT id, name, alt_names, dial_codes FROM listed_countries(%s) ORDER BY id"
 READ_SERVICES = """
 SELECT id, name, alt_names, description <> '', warning <> '', prohibited, popular_rank
-FROM providers_service WHERE id <> 'full' ORDER BY id
+FROM listed_services(%s) WHERE id <> 'full' ORDER BY id
 """
 
 
-def write_catalogue(tenant_id: Tenant, now: datetime) -> Draft:
-    """The three lists, the same for everybody; the clock does not change them."""
+def write_catalogue(tenant_id: int, now: datetime) -> Draft:
+    """The three lists of a tenant; the clock does not change them."""
     with connection.cursor() as cursor:
-        cursor.execute(READ_COUNTRIES)
+        cursor.execute(READ_COUNTRIES, [tenant_id])
         countries = cursor.fetchall()
-        cursor.execute(READ_SERVICES)
+        cursor.execute(READ_SERVICES, [tenant_id])
         services = cursor.fetchall()
     ranked = sorted((row for row in services if row[6] is not None), key=lambda row: (row[6], row[0]))
     lists = [
@@ -63,7 +63,7 @@ def _joined(names: list[str], name: str) -> str:
     return "|".join(each.replace("|", " ") for each in names) or name
 
 
-EVERYBODYS = Shown("catalogue", write_catalogue, of_tenant=False)
-countries = published(EVERYBODYS, COUNTRIES, rate="countries")
-services = published(EVERYBODYS, SERVICES, rate="services")
-popular = published(EVERYBODYS, POPULAR, rate="popular")
+CATALOGUE = Shown("catalogue", write_catalogue)
+countries = published(CATALOGUE, COUNTRIES, rate="countries")
+services = published(CATALOGUE, SERVICES, rate="services")
+popular = published(CATALOGUE, POPULAR, rate="popular")

@@ -9,7 +9,7 @@ from datetime import datetime
 import orjson
 from django.db import connection
 
-from api.publishing import Draft, Tenant
+from api.publishing import Draft
 from billing.prices import load_rules
 from providers.pair_prices import Market, Pricing, sellers_to, shelves
 
@@ -22,9 +22,8 @@ FROM accounts_tenant WHERE id = %(tenant)s
 """
 
 
-def write_prices(tenant_id: Tenant, now: datetime) -> Draft:
+def write_prices(tenant_id: int, now: datetime) -> Draft:
     """Both lists of a tenant. By the clock they change when a rule begins or ends, or a provider's rest."""
-    assert tenant_id is not None
     with connection.cursor() as cursor:
         cursor.execute(KIND, {"tenant": tenant_id, "now": now})
         is_test, rules_change_at = cursor.fetchone()

@@ -25,10 +25,10 @@ from providers.pair_prices import Line, Pair, offers_of_pair, price_of_pair, sel
 SERVICE = {"service_id": replace(SERVICE_ID, default=None)}
 COUNTRY = {"country_id": replace(COUNTRY_ID, default=None)}
 KNOWN = """
-SELECT EXISTS (SELECT 1 FROM providers_service WHERE id = %s),
-    EXISTS (SELECT 1 FROM providers_country WHERE id = %s)
+SELECT EXISTS (SELECT 1 FROM listed_services(%(tenant)s) WHERE id = %(service)s),
+    EXISTS (SELECT 1 FROM listed_countries(%(tenant)s) WHERE id = %(country)s)
 """
-PRICES = Shown("prices", write_prices, of_tenant=True)
+PRICES = Shown("prices", write_prices)
 
 
 @retail(Gate("GET", scope="read", rate="price", touches=False))
@@ -36,7 +36,7 @@ def pair(
     request: HttpRequest, caller: Caller, buyer: None, *, service_id: str, country_id: str
 ) -> HttpResponse:
     """P1: one service in one country; zeros where nobody sells it now."""
-    require(service_id=service_id, country_id=country_id)
+    require(caller, service_id=service_id, country_id=country_id)
     now = timezone.now()
     found = price_of_pair(
         sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
@@ -52,7 +52,7 @@ def offers(
     request: HttpRequest, caller: Caller, buyer: None, *, service_id: str, country_id: str
 ) -> HttpResponse:
     """What a pair's price is made of; an address of our own."""
-    require(service_id=service_id, country_id=country_id)
+    require(caller, service_id=service_id, country_id=country_id)
     now = timezone.now()
     lines = offers_of_pair(
         sellers=sellers_to(tenant_id=caller.tenant_id, is_test=caller.is_test, now=now),
@@ -82,7 +82,7 @@ def by_country(request: HttpRequest, caller: Caller, buyer: Buyer | None) -> Htt
     wanted = query_fields(request, COUNTRY)["country_id"]
     if wanted is None:
         return whole(request, caller, PRICES, BY_COUNTRY)
-    require(country_id=wanted)
+    require(caller, country_id=wanted)
     return part(request, caller, BY_COUNTRY, wanted)
 
 
@@ -92,7 +92,7 @@ def by_service(request: HttpRequest, caller: Caller, buyer: Buyer | None) -> Htt
     wanted = query_fields(request, SERVICE)["service_id"]
     if wanted is None:
         return whole(request, caller, PRICES, BY_SERVICE)
-    require(service_id=wanted)
+    require(caller, service_id=wanted)
     return part(request, caller, BY_SERVICE, wanted)
 
 
@@ -103,14 +103,20 @@ def part(request: HttpRequest, caller: Caller, name: str, wanted: str) -> HttpRe
     return send(request, read_part(name, caller.tenant_id, wanted))
 
 
-def require(*, service_id: str | None = None, country_id: str | None = None) -> None:
-    """Ids that are well formed and known. Raises ValidationError, UnknownService, UnknownCountry."""
+def require(caller: Caller, *, service_id: str | None = None, country_id: str | None = None) -> None:
+    """Ids that are well formed and that the caller's tenant lists.
+
+    Raises ValidationError, UnknownService, UnknownCountry.
+    """
     given = {"service_id": service_id, "country_id": country_id}
     readers = {"service_id": SERVICE_ID, "country_id": COUNTRY_ID}
     named = {name: text for name, text in given.items() if text is not None}
     read_fields(named, {name: readers[name] for name in named})
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [service_id or "", country_id or ""])
+        cursor.execute(
+            KNOWN,
+            {"tenant": caller.tenant_id, "service": service_id or "", "country": country_id or ""},
+        )
         has_service, has_country = cursor.fetchone()
     if service_id is not None and not has_service:
         raise UnknownService()

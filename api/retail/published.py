@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.identity import Buyer
 from api.auth import Caller, Extra
-from api.publishing import Packed, Tenant, Writer, publish_first, read
+from api.publishing import Packed, Writer, publish_first, read
 from api.retail.entry import Gate, retail
 
 KEPT_BYTES = 12_000_000  # of packed bodies in one worker
@@ -26,11 +26,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Shown:
-    """A topic, who writes it, and whether each tenant has lists of its own."""
+    """A topic, and who writes its lists."""
 
     topic: str
     writer: Writer
-    of_tenant: bool
 
 
 class Shelf:
@@ -71,8 +70,7 @@ def published(shown: Shown, name: str, *, rate: str) -> Callable[..., HttpRespon
 
 def gate_of(shown: Shown, name: str, *, rate: str) -> Gate:
     """A gate whose SELECT brings the list's ETag."""
-    owner = "d.tenant_id = k.tenant_id" if shown.of_tenant else "d.tenant_id IS NULL"
-    joins = f"LEFT JOIN api_publishedlist d ON {owner} AND d.name = '{name}'"
+    joins = f"LEFT JOIN api_publishedlist d ON d.tenant_id = k.tenant_id AND d.name = '{name}'"
     return Gate("GET", scope="read", rate=rate, extra=Extra("d.etag", joins), touches=False)
 
 
@@ -81,16 +79,15 @@ def whole(request: HttpRequest, caller: Caller, shown: Shown, name: str) -> Http
     etag = caller.rest[0]
     if etag is not None and is_known(request, etag):
         return headed(HttpResponse(status=304), etag)
-    owner = caller.tenant_id if shown.of_tenant else None
     body = shelf.get(etag) if etag is not None else None
-    return send(request, body or _fetch(shown, name, owner))
+    return send(request, body or _fetch(shown, name, caller.tenant_id))
 
 
-def _fetch(shown: Shown, name: str, owner: Tenant) -> Packed:
-    body = read(name, owner)
+def _fetch(shown: Shown, name: str, tenant_id: int) -> Packed:
+    body = read(name, tenant_id)
     if body is None:
-        publish_first(shown.topic, name, shown.writer, owner, now=timezone.now())
-        body = read(name, owner)
+        publish_first(shown.topic, name, shown.writer, tenant_id, now=timezone.now())
+        body = read(name, tenant_id)
     assert body is not None
     shelf.put(body)
     return body

@@ -249,6 +249,7 @@ TABLES = {
     "billing.pricerule": "viewer manager manager manager",
     "providers.service": "viewer operator operator -",
     "providers.country": "viewer operator operator -",
+    "providers.listing": "viewer manager manager manager",
     "providers.codemap": "operator operator operator operator",
     "providers.provider": "manager owner operator -",
     "providers.providerhealth": "manager - - -",
