@@ -70,7 +70,10 @@ def server_options(*, statement_ms: int, lock_ms: int) -> str:
         f"-c TimeZone=UTC -c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
         " -c idle_in_transaction_session_timeout=60000"
         # To start workers for a query takes longer than our queries do; a total took five times as long.
-        " -c max_parallel_workers_per_gather=0"
+        " -c max_parallel_workers_per_gather=0 -c jit=off"
+        # A connection keeps its plans, those of functions and foreign keys too. One made while a table was
+        # small reads all of it until autovacuum has noticed that it grew: orders took twice the CPU.
+        " -c enable_seqscan=off"
     )
 
 
