@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
 from portal.embedded import browser, postgres, throwaway
@@ -35,6 +36,12 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver runs an ev
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]  # a worker that inherits it would load the settings before this file
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
+
+# The same examples every time, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=explore
+# tries new ones.
+hypothesis_settings.register_profile("steady", derandomize=True)
+hypothesis_settings.register_profile("explore", derandomize=False)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 running = []
 

@@ -38,8 +38,8 @@ class Model:
 
     def hold(self, customer, tenant):
         for wallet, micros in (("customer", customer), ("tenant", tenant)):
-            if self.wallets[wallet][0] - self.wallets[wallet][1] < micros:
-                return False
+            if micros and self.wallets[wallet][0] - self.wallets[wallet][1] < micros:
+                return False  # what is free asks no wallet, not even one in debt
         for wallet, micros in (("customer", customer), ("tenant", tenant)):
             self.wallets[wallet][1] += micros
         state = "open" if customer or tenant else "free"
