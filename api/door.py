@@ -5,7 +5,7 @@ A dialect says how it spells its refusals; who may come in is the same for all o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.identity import Buyer
 from api.auth import NOTHING, Caller, Extra, address_of, find_customer, refuse_on_hold, touch
 from api.limits import limiter
-from portal.errors import AuthInvalid
+from portal.errors import AuthInvalid, PortalError
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,21 @@ def let_in(
         touch(caller, now=now)
     assert caller.buyer is not None  # the key is a customer's
     return caller, caller.buyer
+
+
+def read_first(reads: Callable[[], dict[str, str | int]]) -> tuple[PortalError | None, dict[str, str | int]]:
+    """The parameters of a route's SELECT, which finds the caller as well; what is wrong with them is kept, to
+    be said only to a good key.
+    """
+    try:
+        return None, reads()
+    except PortalError as refusal:
+        return refusal, {}
+
+
+def setting(column: str) -> str:
+    """SQL, among a route's columns: what the tenant chose for its dialects; its test twin sounds the same.
+    NULL: nothing.
+    """
+    chosen = "SELECT s.{} FROM api_dialectsettings s WHERE s.tenant_id = coalesce(t.live_tenant_id, t.id)"
+    return f"({chosen.format(column)})"

@@ -22,15 +22,24 @@ NAMES = """
 SELECT 'service', id, name FROM all_services(%(tenant)s)
 UNION ALL SELECT 'country', id, name FROM all_countries(%(tenant)s)
 """
-MEANING = """coalesce(
-    (SELECT m.canonical_id FROM providers_codemap m
-     WHERE m.scheme = %(scheme)s::text AND m.kind = 'KIND' AND m.code = %(KIND)s::text),
-    lower(%(KIND)s::text))"""
+MEANING = """(SELECT m.canonical_id FROM providers_codemap m
+     WHERE m.scheme = SCHEME AND m.kind = 'KIND' AND m.code = %(KIND)s::text)"""
+LISTED = {"service": "listed_services", "country": "listed_countries"}
 
 
-def meaning(kind: str) -> str:
-    """SQL: the canonical id that the parameter `kind` means in `scheme`: a code, or the id itself."""
-    return MEANING.replace("KIND", kind)
+def meaning(kind: str, *also: str) -> str:
+    """SQL: the canonical id that the parameter `kind` means: a code of the parameter `scheme`, or of one of
+    the schemes `also`, or the id itself.
+    """
+    schemes = ["%(scheme)s::text", *(f"'{scheme}'" for scheme in also)]
+    codes = ", ".join(MEANING.replace("SCHEME", scheme) for scheme in schemes)
+    return f"coalesce({codes}, lower(%(KIND)s::text))".replace("KIND", kind)
+
+
+def is_known(kind: str, *also: str) -> str:
+    """SQL: whether the key's tenant lists a service or country of this meaning."""
+    found = f"SELECT 1 FROM {LISTED[kind]}(k.tenant_id) x WHERE x.id = {meaning(kind, *also)}"  # noqa: S608
+    return f"EXISTS ({found})"
 
 
 @dataclass(frozen=True, slots=True)

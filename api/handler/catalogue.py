@@ -12,20 +12,13 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from activations.shop_window import Price, customer_prices
-from api.auth import Extra
 from api.handler.entry import DIALECT, Asked, action
-from api.handler.reading import WHOLE, Params, code_in
-from api.handler.wire import STEP_MICROS, Style, amount, json_answer, number, text_answer
-from portal.errors import UnknownCountry, UnknownService
+from api.handler.wire import STEP_MICROS, Style, amount, json_answer, number
+from api.words import WHOLE, Params, code_in, known_pair, pair_in, text_answer
 from providers.listings import listed_countries, listed_services
-from providers.spellings import meaning, spellings
+from providers.spellings import spellings
 
-SERVICE, COUNTRY = meaning("service"), meaning("country")
-ASKED = Extra(
-    f"""{SERVICE}, {COUNTRY},
-    EXISTS (SELECT 1 FROM listed_services(k.tenant_id) s WHERE s.id = {SERVICE}),
-    EXISTS (SELECT 1 FROM listed_countries(k.tenant_id) p WHERE p.id = {COUNTRY})"""  # noqa: S608  our own words
-)
+ASKED = pair_in()
 
 
 def _asked_for(params: Params) -> dict[str, str | int]:
@@ -36,7 +29,7 @@ def _asked_for(params: Params) -> dict[str, str | int]:
 
 def _shown(asked: Asked) -> Iterator[tuple[str, str, Price]]:
     """Country code, service code and line of all that fits the filters; what has no code here is left out."""
-    service_id, country_id = _filters(asked)
+    service_id, country_id = known_pair(asked.found)
     names = spellings(DIALECT)
     wanted = asked.params.get("providerIds", "")
     numbers = {int(each) for each in wanted.split(",") if WHOLE.fullmatch(each.strip())}
@@ -50,16 +43,6 @@ def _shown(asked: Asked) -> Iterator[tuple[str, str, Price]]:
         country = names.countries.get(line.country_id)
         if country is not None and (not numbers or line.provider_no in numbers):
             yield country, names.services.get(line.service_id, line.service_id), line
-
-
-def _filters(asked: Asked) -> tuple[str | None, str | None]:
-    """Canonical ids. Raises UnknownService, UnknownCountry."""
-    service_id, country_id, has_service, has_country = asked.found
-    if service_id and not has_service:
-        raise UnknownService()
-    if country_id and not has_country:
-        raise UnknownCountry()
-    return (str(service_id) if service_id else None), (str(country_id) if country_id else None)
 
 
 def _nested(lines: Iterable[tuple[str, str, Price]]) -> dict[str, dict[str, list[Price]]]:
@@ -139,7 +122,7 @@ def get_operators(asked: Asked) -> HttpResponse:
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_top_countries(asked: Asked) -> HttpResponse:
     """The countries with the most numbers first; all services when none is named."""
-    is_one = bool(_filters(asked)[0])
+    is_one = bool(known_pair(asked.found)[0])
     with_map = asked.params.get("freePrice", "").lower() in ("true", "1")
     services: dict[str, dict[str, list[Price]]] = {}
     for country, service, line in _shown(asked):

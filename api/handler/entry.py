@@ -12,16 +12,15 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.identity import Buyer
 from api.answering import answered
 from api.auth import Caller, Extra
-from api.door import Pass, let_in
+from api.door import Pass, let_in, read_first, setting
 from api.handler.errors import write_error
-from api.handler.reading import Params, read_params
+from api.handler.reading import read_params
 from api.handler.wire import Style
-from portal.errors import PortalError, UnknownPath
+from api.words import Params
+from portal.errors import UnknownPath
 
 DIALECT = "handler"
-STYLE = (
-    "(SELECT s.handler_style FROM api_dialectsettings s WHERE s.tenant_id = coalesce(t.live_tenant_id, t.id))"
-)
+STYLE = setting("handler_style")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponse
             nonlocal style
             params = read_params(request)
             wanted = actions.get(params.get("action", ""), NO_SUCH_ACTION)
-            refusal, read = _read(wanted, params)
+            refusal, read = read_first(lambda: wanted.reads(params))
             caller, buyer = let_in(
                 request,
                 params.get("api_key", ""),
@@ -100,11 +99,3 @@ def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponse
         return answered(request, run, lambda error: write_error(error, style))
 
     return entry
-
-
-def _read(wanted: Action, params: Params) -> tuple[PortalError | None, dict[str, str | int]]:
-    """The parameters of the action's SELECT; what is wrong with them is said only to a good key."""
-    try:
-        return None, wanted.reads(params)
-    except PortalError as refusal:
-        return refusal, {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.http import HttpResponse
 
-from api.handler.wire import Style, amount, json_answer, text_answer
+from api.handler.wire import Style, amount, json_answer
+from api.words import retry_after, text_answer
 from portal.errors import Internal, PortalError
 
 # The public code of a refusal → word, and the status that hero gives it.
@@ -79,7 +79,7 @@ def write_error(error: PortalError, style: Style = Style.BOWER) -> HttpResponse:
     else:
         response = text_answer(word, status=429 if error.code == "rate_limited" else 200)
     if error.code == "rate_limited":
-        response.headers["Retry-After"] = str(max(1, int(str(error.extra["reset"])) - int(time.time())))
+        response.headers["Retry-After"] = retry_after(error)
     return response
 
 

@@ -10,17 +10,18 @@ from django.utils import timezone
 
 from activations import queries
 from activations.history import HistoryFilter, history_page
-from activations.queries import ActivationRow, Shown, row_from
+from activations.queries import ActivationRow, Shown
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
+from api import words
 from api.auth import Extra
 from api.handler.entry import DIALECT, Asked, action
-from api.handler.reading import Params, code_in, digest_of_wish, request_key_of, whole_in, wish_of
-from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number, text_answer
+from api.handler.reading import digest_of_wish, request_key_of, whole_in, wish_of
+from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number
 from api.wire import shown_code
+from api.words import ONE, POLLED, WALLET, Params, code_in, number_in, row_of, text_answer
 from portal.errors import (
     InvalidState,
-    NotCancellable,
     PortalError,
     UnknownActivation,
     UpstreamUnavailable,
@@ -32,30 +33,10 @@ PAGE = 100
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
 ORDERED = Extra(f"{meaning('service')}, {meaning('country')}")
-WALLET = Extra("w.balance_micros - w.held_micros", "LEFT JOIN billing_wallet w ON w.customer_id = c.id")
-MINE = (
-    "LEFT JOIN activations_activation a ON a.num_id = %(number)s AND a.tenant_id = k.tenant_id"
-    " AND a.customer_id = c.id AND a.lease_state <> 'unsold'"
-)
-ONE, POLLED = Extra(queries.COLUMNS, MINE), Extra(queries.SHOWN, MINE)
 
 
 def _what(params: Params) -> dict[str, str | int]:
     return {"scheme": DIALECT, "service": code_in(params, "service"), "country": code_in(params, "country")}
-
-
-def _which(params: Params) -> dict[str, str | int]:
-    """A number's id. What is no number is one that nobody has; none at all is a fault of the request."""
-    given = params.get("id", "")
-    if not given:
-        raise ValidationError({"id": "is required."})
-    return {"number": int(given) if given.isascii() and given.isdigit() and len(given) <= 18 else 0}
-
-
-def _row(asked: Asked) -> ActivationRow:
-    if asked.found[0] is None:
-        raise UnknownActivation()
-    return row_from(asked.found)
 
 
 # --- account and orders ---
@@ -123,7 +104,7 @@ def _service(row: ActivationRow) -> str:
 # --- following one ---
 
 
-@action("poll", extra=POLLED, reads=_which, touches=False)
+@action("poll", extra=POLLED, reads=number_in, touches=False)
 def get_status(asked: Asked) -> HttpResponse:
     if asked.found[0] is None:
         raise UnknownActivation()
@@ -131,18 +112,16 @@ def get_status(asked: Asked) -> HttpResponse:
 
 
 def state_of(row: ActivationRow | Shown, style: Style) -> str:
-    """The word of a number's state (protocols/README.md 2.1)."""
-    if not row.has_code:
-        return "STATUS_WAIT_CODE" if row.is_open else "STATUS_CANCEL"
-    code = shown_code(row.sms_code, row.sms_text)
+    """The word of a number's state; waiting for one more SMS has words of its own here."""
     if row.is_open and row.sms_status == "retryRequested":
+        code = shown_code(row.sms_code, row.sms_text)
         return "STATUS_WAIT_RESEND" if style is Style.BOWER else f"STATUS_WAIT_RETRY:{code}"
-    return f"STATUS_OK:{code}"
+    return words.state_of(row)
 
 
-@action("poll", extra=ONE, reads=_which, touches=False)
+@action("poll", extra=ONE, reads=number_in, touches=False)
 def get_status_v2(asked: Asked) -> HttpResponse:
-    row = _row(asked)
+    row = row_of(asked.found)
     if not row.has_code and not row.is_open:
         return text_answer("STATUS_CANCEL")
     message = None
@@ -162,15 +141,15 @@ def get_status_v2(asked: Asked) -> HttpResponse:
     )
 
 
-@action("poll", extra=ONE, reads=_which, touches=False)
+@action("poll", extra=ONE, reads=number_in, touches=False)
 def get_full_sms(asked: Asked) -> HttpResponse:
-    row = _row(asked)
+    row = row_of(asked.found)
     if row.has_code:
         return text_answer(f"FULL_SMS:{row.sms_text or ''}")
     return text_answer(state_of(row, asked.style))
 
 
-@action("set_status", scope="order", extra=ONE, reads=_which)
+@action("set_status", scope="order", extra=ONE, reads=number_in)
 def set_status(asked: Asked) -> HttpResponse:
     """handler.md 7: what may be asked for in which state."""
     wanted = asked.params.get("status", "")
@@ -178,7 +157,7 @@ def set_status(asked: Asked) -> HttpResponse:
         raise ValidationError({"status": "is required."})
     if wanted not in STEPS:
         raise InvalidState("There is no such status.")
-    return text_answer(STEPS[wanted](asked.buyer, _row(asked)))
+    return text_answer(STEPS[wanted](asked.buyer, row_of(asked.found)))
 
 
 def _ready(buyer: Any, row: ActivationRow) -> str:
@@ -199,10 +178,7 @@ def _finish(buyer: Any, row: ActivationRow) -> str:
 
 
 def _cancel(buyer: Any, row: ActivationRow) -> str:
-    if row.has_code:
-        raise NotCancellable()
-    if row.is_open and closing.cancel(buyer=buyer, hex_id=row.hex_id).is_cancelling:
-        raise UpstreamUnavailable("The cancellation is on its way; ask for the status in a moment.")
+    words.cancel(buyer, row)
     return "ACCESS_CANCEL"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from django.http import HttpRequest
 
@@ -12,20 +11,17 @@ from api.handler.wire import STEP_MICROS
 from api.input import check_length, parse_query
 from api.repeats import checked_key, digest_of
 from api.strict_json import is_storable
+from api.words import WHOLE, Params
 from portal.errors import MethodNotAllowed, ValidationError
 
 BODY_BYTES = 8_192
 FORM = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-CODE = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 PRICE = re.compile(r"([0-9]{1,7})(?:\.([0-9]{1,6}))?")
 PREFIX = re.compile(r"[0-9]{4,15}")
 OPERATOR = re.compile(r"[A-Za-z0-9_.+ -]{1,40}")
-WHOLE = re.compile(r"[0-9]{1,18}")
 MOST_PREFIXES = 20
 MOST_NAMES = 50
-
-Params = Mapping[str, str]
 
 
 def read_params(request: HttpRequest) -> dict[str, str]:
@@ -44,14 +40,6 @@ def read_params(request: HttpRequest) -> dict[str, str]:
         if not all(is_storable(text) and "\ufffd" not in text for pair in found.items() for text in pair):
             raise ValidationError({"body": "has a NUL character or bytes that are not UTF-8."})
     return found
-
-
-def code_in(params: Params, name: str) -> str:
-    """A service's or country's spelling; `0` is a country. Raises ValidationError."""
-    given = params.get(name, "")
-    if not CODE.fullmatch(given):
-        raise ValidationError({name: "is required." if not given else "is no code."})
-    return given
 
 
 def whole_in(params: Params, *names: str, default: int | None = None, most: int = 2**63 - 1) -> int:

@@ -9,7 +9,6 @@ import orjson
 from django.http import HttpResponse
 
 from api import wire
-from api.wire import no_store
 
 STEP_MICROS = 100  # four decimals: the finest amount that this protocol shows
 DOLLAR = 1_000_000
@@ -22,11 +21,6 @@ class Style(StrEnum):
     BOWER = "bower"
     CLASSIC = "classic"
     HERO = "hero"
-
-
-def text_answer(words: str, *, status: int = 200) -> HttpResponse:
-    """Words without a newline, for nobody's cache."""
-    return no_store(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
 
 
 def json_answer(value: object, *, status: int = 200) -> HttpResponse:

@@ -14,6 +14,7 @@ from api.handler.errors import FIELDS, TABLE, write_error
 from api.handler.numbers import state_of
 from api.handler.urls import ACTIONS
 from api.handler.wire import Style
+from api.words import number_in
 from portal import errors
 from tests.api.handler.conftest import ADDRESS
 from tests.factories import ActivationFactory
@@ -103,7 +104,7 @@ def test_t1_counter_without_the_filter_the_foreign_number_would_be_read(family, 
     )
     assert loose != numbers.POLLED.joins
     extra = type(numbers.POLLED)(numbers.POLLED.columns, loose)
-    open_door: Action = action("poll", extra=extra, reads=numbers._which)(numbers.get_status.answer)
+    open_door: Action = action("poll", extra=extra, reads=number_in)(numbers.get_status.answer)
     monkeypatch.setitem(ACTIONS, "getStatus", open_door)
     theirs = ActivationFactory(customer=foreigner.customer)
     assert family.status(theirs.num_id) == "STATUS_WAIT_CODE"
