@@ -22,6 +22,7 @@ KEY_PATHS = (
     "/api/schema/",
     "/test/api/",
     "/stubs/",
+    "/rentverify/",
     "/v1/nonvoip/",
     "/onlinesim/",
     "/callbacks/",

@@ -17,6 +17,7 @@ SUCCESS_BLOCK = timedelta(hours=settings.SUCCESS_BLOCK_HOURS)
 
 ORDER_ATTEMPTS: int = settings.ORDER_ATTEMPTS
 ORDER_BUDGET_SECONDS: float = settings.ORDER_BUDGET_SECONDS
+SHORT_LIFE_SECONDS: int = settings.SHORT_LIFE_SECONDS
 PRICE_TOKEN_LIFE = timedelta(minutes=10)
 REQUEST_KEY_LIFE = timedelta(days=7)
 

@@ -11,7 +11,8 @@ from billing.money import CENT
 class Wish:
     """One order as asked for. Prices are micro-USD; `min_price_micros` and `max_price_micros` bound the
     tenant's price, `max_customer_price_micros` what the customer pays, which is a multiple of
-    `price_step_micros`. No quality factor: the tenant's default.
+    `price_step_micros`; `max_above_cheapest_percent` caps that by the cheapest offer there is. No quality
+    factor: the tenant's default.
 
     Exactly one of `customer_price_micros` and `markup_percent` sets the customer's price; with neither, the
     tenant's price rules do. `operator`: names separated by commas, or any.
@@ -24,6 +25,7 @@ class Wish:
     min_price_micros: int | None = None
     max_price_micros: int | None = None
     max_customer_price_micros: int | None = None
+    max_above_cheapest_percent: int | None = None
     price_step_micros: int = CENT
     billing_mode: str = "fixed"
     customer_price_micros: int | None = None

@@ -9,6 +9,8 @@ from django.db.models import Q
 
 from accounts.models import Tenant
 
+CANCEL_FEE_MICROS = 100_000
+
 
 class Publication(models.Model):
     """When the lists of a topic are written anew for a tenant. Its row is the lock:
@@ -68,8 +70,8 @@ class DialectSettings(models.Model):
     )
     rentverify_cancel_fee_micros = models.BigIntegerField(
         "rentverify: what a cancel costs the customer, in micro-USD",
-        default=100_000,
-        db_default=100_000,
+        default=CANCEL_FEE_MICROS,
+        db_default=CANCEL_FEE_MICROS,
         help_text="At most the number's price. 100000 is 0.10 USD, what clients of the protocol expect.",
     )
 

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from api import docs, schema
+from api.rentverify.entry import unknown as unknown_rentverify
 from api.retail import urls as retail
 from api.retail.entry import unknown
 
@@ -14,5 +15,8 @@ urlpatterns = [
     path("api/docs/", docs.show, name="api-docs"),
     path("api/docs/console/", docs.console, name="api-console"),
     path("stubs/", include("api.handler.urls")),
+    path("api/v1/", include("api.rentverify.urls")),
+    path("rentverify/api/v1/", include("api.rentverify.urls")),
+    re_path(r"^rentverify/", unknown_rentverify),
     re_path(r"^(?:test/)?api/v1/", unknown),
 ]

@@ -361,6 +361,18 @@ HANDLER_RATES = env.figures(
         "rent_writes": 30,
     },
 )
+RENTVERIFY_RATES = env.figures(
+    "RENTVERIFY_RATES",
+    default={
+        "order": 60,
+        "poll": 300,
+        "set_status": 60,
+        "lists": 60,
+        "prices": 12,
+        "catalogue": 30,
+        "balance": 120,
+    },
+)
 # Wrong keys from one address per minute; further ones hear 429 instead of 401. A good key always works.
 API_BAD_KEYS_PER_MINUTE = env.natural("API_BAD_KEYS_PER_MINUTE", default=60)
 SPECTACULAR_SETTINGS = {
@@ -407,6 +419,8 @@ SUCCESS_WINDOW_HOURS = env.natural("SUCCESS_WINDOW_HOURS", default=24)
 SUCCESS_BLOCK_HOURS = env.natural("SUCCESS_BLOCK_HOURS", default=24)
 # How often a paused customer may end the pause himself in 24 hours.
 SELF_UNBLOCKS_PER_DAY = env.natural("SELF_UNBLOCKS_PER_DAY", default=3)
+# Life of a number where a protocol promises less than the provider's account says (rentverify, ping).
+SHORT_LIFE_SECONDS = env.natural("SHORT_LIFE_SECONDS", default=900)
 # One order tries so many offers, and answers within the budget; what is unknown then is found out later.
 ORDER_ATTEMPTS = env.natural("ORDER_ATTEMPTS", default=4)
 ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=9.0)

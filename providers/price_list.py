@@ -36,6 +36,14 @@ ORDER BY 2, 1, 6
 """
 
 
+PAIRS = f"""
+SELECT o.service_id, o.country_id
+{ON_SALE}
+  AND (%(country)s::text IS NULL OR o.country_id = %(country)s::text)
+GROUP BY 1, 2
+"""
+
+
 class Line(NamedTuple):
     """A service in a country, from the shared pool or (`is_own`) from the tenant's own accounts.
 
@@ -91,3 +99,13 @@ def tiers_on_sale(
     with connection.cursor() as cursor:
         cursor.execute(TIERS, params)
         return [Tier._make(row) for row in cursor.fetchall()]
+
+
+def pairs_on_sale(
+    *, tenant_id: int, is_test: bool, country_id: str | None = None, now: datetime
+) -> list[tuple[str, str]]:
+    """(service, country) of everything that the tenant's customers could buy now."""
+    params = {"tenant": tenant_id, "is_test": is_test, "service": None, "country": country_id, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(PAIRS, params)
+        return [(service_id, country_id) for service_id, country_id in cursor.fetchall()]

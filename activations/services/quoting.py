@@ -4,7 +4,8 @@ cents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from activations.wish import Wish
 from billing.money import round_up
@@ -73,6 +74,18 @@ def quote(candidate: Candidate, *, wish: Wish, rules: Rules, max_price_micros: i
     else:
         customer_price = customer_price_at(price, wish=wish, rules=rules)
     return Quote(candidate, price, customer_price, price, customer_price)
+
+
+def near_the_cheapest(wish: Wish, candidates: Iterable[Candidate], *, rules: Rules) -> Wish:
+    """The wish with the caps that it draws from the cheapest of the candidates, if it wants that."""
+    if wish.max_above_cheapest_percent is None:
+        return wish
+    prices = {
+        one.price_micros: customer_price_at(one.price_micros, wish=wish, rules=rules) for one in candidates
+    }
+    cap = min(prices.values()) * (100 + wish.max_above_cheapest_percent) // 100
+    dearest = max(price for price, customers in prices.items() if customers <= cap)
+    return replace(wish, max_price_micros=dearest, max_customer_price_micros=cap)
 
 
 def is_within_cap(quoted: Quote, wish: Wish) -> bool:

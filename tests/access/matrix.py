@@ -15,6 +15,18 @@ ROLES = [
     "key_a", "key_b", "customer_key_a", "customer_key_b",
 ]  # fmt: skip
 
+# Under /api/v1/ and /rentverify/api/v1/: keys of customers only; what lacks its parameters is refused.
+RENTVERIFY = [
+    ("getBalance", "GET", "U UU UUUUU U UU kk"),
+    ("getActiveActivations", "GET", "U UU UUUUU U UU kk"),
+    ("getCountries", "GET", "U UU UUUUU U UU kk"),
+    ("getServices", "GET", "U UU UUUUU U UU BB"),
+    ("getPrices", "GET", "U UU UUUUU U UU kk"),
+    ("getNumber", "GET", "U UU UUUUU U UU BB"),
+    ("getStatus", "GET", "U UU UUUUU U UU BB"),
+    ("setStatus", "GET", "U UU UUUUU U UU BB"),
+]
+
 # Under /api/v1/ with live keys and objects, and under /test/api/v1/ with those of the test twin.
 RETAIL = [
     ("retail/m/customer", "POST", "U UU UUUUU U BB UU"),
@@ -173,6 +185,8 @@ OTHERS = [
     ("stubs/handler_api", "POST", "k kk kkkkk k kk kk"),
     ("stubs/handler_api.php/", "GET", "k kk kkkkk k kk kk"),
     ("stubs/handler_api.php/", "POST", "k kk kkkkk k kk kk"),
+    ("^rentverify/", "GET", "N NN NNNNN N NN NN"),
+    ("^rentverify/", "POST", "N NN NNNNN N NN NN"),
     ("callbacks/<token>/", "POST", "U UU UUUUU U UU UU"),
     ("account/", "GET", "L kk FFFFF F LL LL"),
     ("account/close/", "POST", "L BB FFFFF F LL LL"),
@@ -341,6 +355,9 @@ STAFF = {"viewer": 0, "support": 1, "manager": 2, "owner_a": 3, "owner_b": 3, "o
 def rows() -> list[tuple[str, str, str]]:
     """Every line as (address, method, thirteen letters)."""
     twice = [(base + path, *rest) for base in ("api/v1/", "test/api/v1/") for path, *rest in RETAIL]
+    twice += [
+        (base + path, *rest) for base in ("api/v1/", "rentverify/api/v1/") for path, *rest in RENTVERIFY
+    ]
     lines = [*twice, *OTHERS, *DIALOGS, *(row for table in TABLES for row in _table_rows(table))]
     return [(address, method, letters.replace(" ", "")) for address, method, letters in lines]
 

@@ -37,6 +37,7 @@ def ask(visitor, method: str, address: str, role: str, pattern: str, *, undo: bo
     if role in KEYS:
         kind = KEYS[role]
         headers["x-api-key"] = visitor.keys[TEST_KEYS[kind] if pattern.startswith("test/") else kind]
+        headers["x-api-token"] = headers["x-api-key"]
         visitor = visitor.client()
     session = visitor.cookies.get("sessionid")
     browser = Client(headers=visitor.headers_given, raise_request_exception=False)

@@ -13,6 +13,7 @@ from tests.access.world import House
 
 EXPRESSIONS = {
     "^(?:test/)?api/v1/": "api/v1/no-such-thing",
+    "^rentverify/": "rentverify/no-such-thing",
     "^confirm-email/(?P<key>[-:\\w]+)/$": "confirm-email/wrong-key/",
     "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-wrong-key/",
     "(?P<url>.*)$": "no-such-thing/",

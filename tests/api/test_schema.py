@@ -21,6 +21,8 @@ from webhooks.signing import headers_for
 # Addresses of api/ that the document leaves out, and why.
 NOT_DESCRIBED = {
     "stubs/": "a protocol of others, whose contract is docs/protocols/handler.md",
+    "rentverify/api/v1/": "a protocol of others, whose contract is docs/protocols/rentverify.md",
+    "^rentverify/": "the refusal of every address that there is not below it",
     "api/schema/": "the document itself",
     "api/docs/": "the page made of it",
     "api/docs/console/": "the page to play with it",

@@ -1,0 +1,1 @@
+"""The RentVerify protocol, as a server (docs/protocols/rentverify.md)."""
