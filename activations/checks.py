@@ -104,6 +104,8 @@ CHECKS = [
     of_another_tenant("activations_message", "activation_id", "activations_activation"),
     of_another_tenant("activations_attempt", "activation_id", "activations_activation"),
     of_another_tenant("activations_check", "activation_id", "activations_activation"),
+    of_another_tenant("activations_ending", "activation_id", "activations_activation"),
+    of_another_tenant("activations_ending", "rental_id", "activations_rental"),
     of_another_tenant("activations_report", "activation_id", "activations_activation"),
     of_another_tenant("activations_report", "customer_id", "accounts_customer"),
     of_another_tenant("activations_requestkey", "activation_id", "activations_activation"),

@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from django.db.models.lookups import Regex
 
 from accounts.models import Customer, Tenant, User
+from activations.ending_models import Ending
 from activations.rental_models import (
     Rental,
     RentalAttempt,
@@ -228,7 +229,7 @@ class Activation(models.Model):
                 name="activation_open_of_customer",
             ),
             models.Index(
-                fields=["provider"],
+                fields=["provider", "phone"],  # some callbacks name a phone and nothing else
                 condition=Q(activation_status="active"),
                 name="activation_open_at_provider",
             ),
@@ -466,6 +467,7 @@ __all__ = [
     "Activation",
     "Attempt",
     "Check",
+    "Ending",
     "ListCheck",
     "Message",
     "MoneyAtRisk",

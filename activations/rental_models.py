@@ -188,7 +188,9 @@ class Rental(models.Model):
                 name="rental_open_of_customer",
             ),
             models.Index(
-                fields=["provider"], condition=Q(rental_status="active"), name="rental_open_at_provider"
+                fields=["provider", "phone"],
+                condition=Q(rental_status="active"),
+                name="rental_open_at_provider",
             ),
             models.Index(
                 fields=["ended_at"],

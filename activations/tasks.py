@@ -11,6 +11,7 @@ from activations.history import count_due
 from activations.services import checking
 from activations.services.auditing import audit
 from activations.services.callbacks import match_inbox
+from activations.services.endings import tell_due_ends
 from activations.services.erasing import erase_due
 from activations.services.measuring import measure_due
 from activations.services.provider_reports import send_due_reports
@@ -59,6 +60,12 @@ def reconcile_due_activations() -> None:
     match_inbox(timezone.now())
     checking.reconcile_due()
     forget_old_keys(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def tell_ends() -> None:
+    """Tell providers how numbers ended, where they have to be told."""
+    tell_due_ends()
 
 
 @shared_task(ignore_result=True)

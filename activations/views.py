@@ -13,21 +13,22 @@ from django.views.decorators.http import require_POST
 
 from activations.services.callbacks import take_callback
 from portal.encryption import SecretUnreadable
-from providers.contract import ProviderError
+from providers.contract import Adapter, ProviderError, Taken, Unwanted
 from providers.queries import called_provider
 from providers.registry import adapter_for
 
 log = structlog.get_logger(__name__)
 MAX_BYTES = 65_536
-DONE = orjson.dumps({"result": "success"})
 
 
 @csrf_exempt
 @require_POST
 def callback(request: HttpRequest, token: str) -> HttpResponse:
-    """Verify the raw bytes, store, work, answer. A repeat changes nothing and hears 200 again (W1).
+    """Verify the raw bytes, store, work, answer as the protocol wants it. A repeat changes nothing and hears
+    the same again (W1).
 
-    401 without effect when the proof is bad, missing or old (W3); 404 for an address that is nobody's.
+    Without effect (usually 401) when the proof is bad, missing or old (W3); 404 for an address that is
+    nobody's.
     """
     provider = called_provider(token=token)
     if provider is None:
@@ -38,12 +39,23 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
     now: datetime = timezone.now()
     try:
         adapter = adapter_for(provider)
+    except (KeyError, SecretUnreadable) as error:
+        log.warning("callback_unreadable", provider=provider.pk, reason=type(error).__name__)
+        return HttpResponse(status=401)
+    try:
         read = adapter.read_callback(body=body, headers=request.headers, now=now)
     except ProviderError as error:
         log.warning("callback_refused", provider=provider.pk, reason=error.code)
-        return HttpResponse(status=401)
-    except (KeyError, ValueError, TypeError, NotImplementedError, SecretUnreadable) as error:
+        return _answer(adapter, Taken.UNWANTED if isinstance(error, Unwanted) else Taken.UNPROVEN)
+    except (KeyError, ValueError, TypeError, NotImplementedError) as error:
         log.warning("callback_unreadable", provider=provider.pk, reason=type(error).__name__)
-        return HttpResponse(status=401)
-    take_callback(provider=provider, callback=read, body=body, headers=dict(request.headers), now=now)
-    return HttpResponse(DONE, content_type="application/json")
+        return _answer(adapter, Taken.UNPROVEN)
+    taken = take_callback(provider=provider, callback=read, body=body, headers=dict(request.headers), now=now)
+    return _answer(adapter, taken)
+
+
+def _answer(adapter: Adapter, taken: Taken) -> HttpResponse:
+    answer = adapter.answer_callback(taken)
+    if answer.content is None:
+        return HttpResponse(status=answer.status)
+    return HttpResponse(orjson.dumps(answer.content), status=answer.status, content_type="application/json")

@@ -20,6 +20,7 @@ SELECT
         (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'extension' AND parked_reason = ''),
         (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'expire' AND parked_reason = ''),
         (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'renew' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_ending WHERE due_at IS NOT NULL AND parked_reason = ''),
         (SELECT min(upstream_due_at) FROM activations_report WHERE upstream_due_at IS NOT NULL),
         (SELECT created_at FROM webhooks_event WHERE dispatched_at IS NULL ORDER BY id LIMIT 1),
         (SELECT min(s.next_sync_at) FROM providers_cataloguesync s
@@ -39,6 +40,7 @@ SELECT
     ),
     (SELECT count(*) FROM activations_check WHERE parked_reason <> '')
         + (SELECT count(*) FROM activations_rentaldue WHERE parked_reason <> '')
+        + (SELECT count(*) FROM activations_ending WHERE parked_reason <> '')
 """
 
 

@@ -59,6 +59,7 @@ SWEEPS = (
     "activations.tasks.check_due_activations",
     "activations.tasks.expire_due_activations",
     "activations.tasks.reconcile_due_activations",
+    "activations.tasks.tell_ends",
     "activations.tasks.check_rentals",
     "activations.tasks.end_rentals",
     "activations.tasks.reconcile_rentals",

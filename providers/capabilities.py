@@ -14,6 +14,16 @@ from providers.registry import ADAPTERS
 PAGE = Path(settings.BASE_DIR) / "docs/protocols/capabilities.md"
 # Each capability with what it means where an upstream has it, and what follows where it has not.
 MEANINGS: Mapping[Can, tuple[str, str, str]] = {
+    Can.STATUS: (
+        "Status",
+        "can be asked about a single number",
+        "only its callbacks tell of messages; at its end a number is closed without asking",
+    ),
+    Can.TELL_END: (
+        "Told of the end",
+        "must be told how each number ended, and is until it confirms",
+        "it finds out by itself",
+    ),
     Can.CEILING: (
         "Price ceiling",
         "sells nothing above the price that we name",

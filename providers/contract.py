@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Generic, TypeVar
 
@@ -98,6 +99,12 @@ class Banned(Refused):
     def __init__(self, message: str = "", *, until: datetime | None = None) -> None:
         super().__init__(message)
         self.until = until
+
+
+class Unwanted(Refused):
+    """A callback that is proven, but from a sender whose messages this account does not take."""
+
+    code = "unwanted"
 
 
 class Throttled(Refused):
@@ -188,9 +195,18 @@ class Sms:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    """An amount in the upstream's currency; `rate`: US dollars for one unit, as it was then."""
+
+    amount: Decimal
+    currency: str
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A number that is ours. What the upstream did not say is None; `cost_micros` None costs the ceiling
-    until a list says otherwise.
+    until a list says otherwise. `native`: the cost where it was agreed in another currency.
     """
 
     upstream_ref: str
@@ -201,6 +217,7 @@ class Lease:
     is_retriable: bool | None = None
     is_cancelable: bool | None = None
     operator: str = ""
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +254,40 @@ class ListedLease:
 class Callback:
     """A verified callback. `is_proof`: it was signed by a recipe we trust, so its content may move money
     without asking again. `is_rental`: its reference is that of a rental, which many upstreams count apart.
+    `phone` instead of a reference: about whatever lease is open on that number.
     """
 
     upstream_ref: str
     is_proof: bool
     status: Status | None = None
     is_rental: bool = False
+    phone: str = ""
+
+
+class Taken(StrEnum):
+    """What became of a callback, for the answer to it."""
+
+    DONE = "done"  # worked, now or before
+    EARLY = "early"  # nobody has its lease, but an order whose answer is awaited may
+    NOBODYS = "nobodys"  # nobody has its lease
+    UNPROVEN = "unproven"  # not believed
+    UNWANTED = "unwanted"  # its sender's messages are not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a callback is answered: a status and JSON (None: no body)."""
+
+    status: int
+    content: object | None = None
+
+
+class End(StrEnum):
+    """How a lease ended, for an upstream that has to be told."""
+
+    SOLD = "sold"  # a message came
+    UNUSED = "unused"  # none came
+    REFUNDED = "refunded"  # the customer got his money back afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +326,8 @@ class Extension:
 class Can(StrEnum):
     """What an upstream is able to do."""
 
+    STATUS = "status"  # it can be asked about a single lease; elsewhere only callbacks tell of messages
+    TELL_END = "tell_end"  # it must be told how each lease ended, and is told until it confirms
     CEILING = "ceiling"  # it sells nothing above the price that we name; elsewhere the lease's is looked at
     CANCEL = "cancel"
     RETRY = "retry"
@@ -392,6 +439,7 @@ class Adapter(ABC):
     protocol: ClassVar[str]
     label: ClassVar[str]
     can: frozenset[Can]
+    new_account: ClassVar[Mapping[str, object]] = {}  # fields of a new Provider that have other values here
     options: ClassVar[Mapping[str, Option]] = {
         "without": Option(
             "What this upstream cannot, although its protocol can.", Shape.WORDS, tuple(sorted(Can))
@@ -430,9 +478,9 @@ class Adapter(ABC):
         the upstream knows it; the number is looked at again afterwards.
         """
 
-    @abstractmethod
     def status(self, *, upstream_ref: str) -> Call[Status]:
         """State and messages of one lease. An unknown word is `UpstreamState.UNKNOWN`, no news."""
+        raise NotImplementedError(self.protocol)
 
     def list_active(self) -> Call[Sequence[ListedLease]]:
         """All leases that are open at the upstream."""
@@ -446,11 +494,17 @@ class Adapter(ABC):
         """Tell it that the message was sent; a hint that changes nothing."""
         raise NotImplementedError(self.protocol)
 
-    def retry(self, *, upstream_ref: str) -> Call[None]:
-        """Ask for one more message on the same lease."""
+    def retry(self, *, upstream_ref: str) -> Call[None] | None:
+        """Ask for one more message on the same lease; None: every message is passed on without asking."""
         raise NotImplementedError(self.protocol)
 
     def finish(self, *, upstream_ref: str) -> Call[None]:
+        raise NotImplementedError(self.protocol)
+
+    def tell_end(self, *, upstream_ref: str, end: End, amount: Decimal | None, is_rental: bool) -> Call[None]:
+        """Tell how a lease ended; `amount`: its cost in the upstream's currency, as agreed. Repeating it must
+        be safe.
+        """
         raise NotImplementedError(self.protocol)
 
     def report(self, *, upstream_ref: str, reason_id: int, message: str) -> Call[None]:
@@ -512,6 +566,12 @@ class Adapter(ABC):
 
     def read_callback(self, *, body: bytes, headers: Mapping[str, str], now: datetime) -> Callback:
         """Verify and read a callback's raw bytes. Raises Refused when the signature is bad, missing or older
-        than 5 minutes.
+        than 5 minutes, Unwanted when its sender is blocked here.
         """
         raise NotImplementedError(self.protocol)
+
+    def answer_callback(self, taken: Taken) -> Answer:
+        """How a callback is answered. Most upstreams repeat what is not answered with 200, so everything that
+        is believed is.
+        """
+        return Answer(401) if taken is Taken.UNPROVEN else Answer(200, {"result": "success"})

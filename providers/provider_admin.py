@@ -122,6 +122,9 @@ class ProviderForm(forms.ModelForm):
         cleaned = super().clean() or {}
         protocol = cleaned.get("protocol")
         if protocol in ADAPTERS:
+            if self.instance._state.adding:
+                untouched = set(ADAPTERS[protocol].new_account) & set(cleaned) - set(self.changed_data)
+                cleaned |= {name: ADAPTERS[protocol].new_account[name] for name in untouched}
             cleaned["options"] = {
                 name: option.read(cleaned[field])
                 for field, of, name, option in each_option()

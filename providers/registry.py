@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from providers.adapters.handler import Handler
+from providers.adapters.onlinesim import OnlineSim
 from providers.adapters.ping import Ping
 from providers.adapters.rentverify import RentVerify
 from providers.adapters.retail import Retail
@@ -14,7 +15,7 @@ from providers.models import Provider
 from providers.secrets import open_secret
 
 ADAPTERS: dict[str, type[Adapter]] = {
-    adapter.protocol: adapter for adapter in (Handler, Ping, RentVerify, Retail, Sandbox)
+    adapter.protocol: adapter for adapter in (Handler, OnlineSim, Ping, RentVerify, Retail, Sandbox)
 }
 
 

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from activations.database import run
+from activations.database import rows, run
 from activations.services.checking import news
-from activations.services.checking.claims import Due, leases_by_reference
+from activations.services.checking.claims import Due, leases_by_reference, open_lease_on
 from activations.services.checking.settling import settle
 from activations.services.receiving import announce, message_params, store
 from activations.services.rentals.checking import work_rental_callback
-from providers.contract import Callback, Status, UpstreamState
+from providers.contract import Callback, Status, Taken, UpstreamState
 from providers.models import Provider
 from webhooks.models import InboxMessage
 
@@ -25,23 +25,35 @@ EARLY_FOR = timedelta(hours=1)
 
 def take_callback(
     *, provider: Provider, callback: Callback, body: bytes, headers: Mapping[str, str], now: datetime
-) -> None:
-    """Do what a verified callback says. Everything that it may bring twice is recognised and changes
-    nothing.
+) -> Taken:
+    """Do what a verified callback says; what became of it. Everything that it may bring twice is recognised
+    and changes nothing.
     """
-    if not callback.upstream_ref:
-        return  # about the account, not about a number
+    if not callback.upstream_ref and not callback.phone:
+        return Taken.DONE  # about the account, not about a number
     kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     if callback.is_rental:
-        _work_rental(provider, callback, body=body, headers=kept, now=now)
-        return
-    found = leases_by_reference(provider.pk, [callback.upstream_ref])
+        is_known = _work_rental(provider, callback, body=body, headers=kept, now=now)
+        return Taken.DONE if is_known else _nobodys(provider, RENTALS_UNDER_WAY)
+    if callback.phone:
+        found = open_lease_on(provider.pk, callback.phone)
+        if not found:  # not kept: what nobody has now is sent again, or belonged to a number that ended
+            return _nobodys(provider, ORDERS_UNDER_WAY)
+    else:
+        found = leases_by_reference(provider.pk, [callback.upstream_ref])
     if not found:
         _keep_for_later(provider, callback, body=body, headers=kept, now=now)
-    elif not callback.is_proof or callback.status is None:
+        return Taken.EARLY
+    if not callback.is_proof or callback.status is None:
         _ask_soon(found[0], now=now)
     else:
         _work(provider, found[0], callback, body=body, headers=kept, now=now)
+    return Taken.DONE
+
+
+def _nobodys(provider: Provider, under_way: str) -> Taken:
+    """Nobody has the lease: but an order whose answer is awaited may be the one (W2)."""
+    return Taken.EARLY if rows(under_way, {"provider": provider.pk}) else Taken.NOBODYS
 
 
 def _work(
@@ -69,12 +81,11 @@ def _work(
 
 def _work_rental(
     provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
-) -> None:
-    """Nothing of it is waited for: a rental is asked about as long as it runs, so one that overtook its own
-    order only hurries the search for lost ones.
+) -> bool:
+    """Whether somebody has it. Nothing of it is waited for: a rental is asked about as long as it runs, so
+    one that overtook its own order only hurries the search for lost ones.
     """
-    status = callback.status if callback.is_proof else None
-    is_known = work_rental_callback(provider, callback.upstream_ref, status, now=now)
+    is_known = work_rental_callback(provider, callback, now=now)
     InboxMessage.objects.create(
         tenant_id=provider.tenant_id,
         provider_id=provider.pk,
@@ -86,6 +97,7 @@ def _work_rental(
     )
     if not is_known:
         run(LOOK_SOON_FOR_RENTALS, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
+    return is_known
 
 
 def _ask_soon(row: Due, *, now: datetime) -> None:
@@ -120,6 +132,15 @@ LOOK_SOON_FOR_RENTALS = """
 UPDATE activations_rentaldue SET due_at = %(soon)s WHERE id IN (
     SELECT id FROM activations_rentaldue
     WHERE provider_id = %(provider)s AND kind = 'reconcile' AND due_at > %(soon)s FOR UPDATE SKIP LOCKED)
+"""
+
+ORDERS_UNDER_WAY = """
+SELECT 1 AS one FROM activations_check WHERE provider_id = %(provider)s AND kind = 'reconcile'
+    AND parked_reason = '' LIMIT 1
+"""
+RENTALS_UNDER_WAY = """
+SELECT 1 AS one FROM activations_rentaldue WHERE provider_id = %(provider)s AND kind = 'reconcile'
+    AND parked_reason = '' LIMIT 1
 """
 
 MATCH_INBOX = """

@@ -72,6 +72,8 @@ def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
     provider, adapter, upstream_ref = lease_of(row)
     if Can.CANCEL not in adapter.can:
         raise errors.NotCancellable()
+    if Can.TELL_END in adapter.can:
+        return confirm_cancel(row, now=now)  # ours to decide; the provider is told afterwards
     try:
         refunded = _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
     except TooEarly as error:
@@ -177,7 +179,8 @@ def request_retry(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> 
         {"id": row.id},
     )[0]["id"]
     try:
-        _ask(provider, adapter.retry(upstream_ref=upstream_ref), now=now)
+        if (question := adapter.retry(upstream_ref=upstream_ref)) is not None:
+            _ask(provider, question, now=now)
     except (WrongState, UnknownToUpstream, TooEarly) as error:
         raise errors.InvalidState() from error
     except ProviderError as error:
@@ -265,6 +268,8 @@ def cancel_at_provider(row: ActivationRow, *, now: datetime) -> bool:
     """Give back a number that is closed here already; whether the provider confirmed it."""
     try:
         provider, adapter, upstream_ref = lease_of(row)
+        if Can.TELL_END in adapter.can:
+            return True  # it is told of every end anyway
         if Can.CANCEL not in adapter.can:
             return False
         _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)

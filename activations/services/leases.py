@@ -59,11 +59,13 @@ def terms_of(
     can_cancel = Can.CANCEL in adapter.can and lease.is_cancelable is not False
     check_at = now + timedelta(seconds=account.check_seconds)
     lists = Can.MESSAGES_IN_LIST in adapter.can
+    is_asked = Can.STATUS in adapter.can and not lists
     return Terms(
         formatted=format_phone(clean_phone(lease.phone)),
         expire_at=expire_at,
         cancelable_after=cancelable_after if can_cancel else None,
         is_retriable=can_retry and lease.is_retriable is not False,
-        check_at=expire_at if lists else check_at,  # the provider's list is asked for all of them meanwhile
+        check_at=check_at if is_asked else expire_at,  # a list, or callbacks, tell of all of them meanwhile
         list_at=check_at if lists else None,
+        tells_end=Can.TELL_END in adapter.can,
     )

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.identity import Buyer
 from activations import policy, refusals
 from activations.database import call, move, rows, run
 from activations.queries import ActivationRow
+from activations.services.endings import note_lease
 from activations.services.quoting import Quote
 from activations.services.request_keys import KeyedRequest
 from activations.wish import SaleTerms, Wish
@@ -161,6 +162,7 @@ class Terms:
     is_retriable: bool
     check_at: datetime
     list_at: datetime | None
+    tells_end: bool = False  # the provider must be told how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,15 @@ def attach(id_: UUID, deal: Deal, *, now: datetime) -> ActivationRow:
 
 
 def _attach(id_: UUID, deal: Deal, *, now: datetime) -> ActivationRow | None:
+    if not deal.terms.tells_end:
+        return _move(id_, deal, now=now)
+    with transaction.atomic():
+        row = _move(id_, deal, now=now)
+        note_lease(deal.lease, activation_id=id_)
+    return row
+
+
+def _move(id_: UUID, deal: Deal, *, now: datetime) -> ActivationRow | None:
     terms = deal.terms
     return move(
         "activation_attach",

@@ -101,7 +101,7 @@ class Ping(Adapter):
     protocol, label = "ping", "Ping (nonvoip)"
     can = frozenset(
         {
-            Can.CANCEL, Can.CATALOGUE, Can.PRICES, Can.VOICE, Can.RENTAL, Can.EXTEND_RENTAL,
+            Can.STATUS, Can.CANCEL, Can.CATALOGUE, Can.PRICES, Can.VOICE, Can.RENTAL, Can.EXTEND_RENTAL,
             Can.CANCEL_RENTAL,
         }
     )  # fmt: skip

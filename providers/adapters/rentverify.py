@@ -68,7 +68,7 @@ NO_NEWS = Status(UpstreamState.UNKNOWN)
 
 class RentVerify(Adapter):
     protocol, label = "rentverify", "RentVerify"
-    can = frozenset({Can.CANCEL, Can.LIST_ACTIVE, Can.CATALOGUE, Can.PRICES, Can.BALANCE})
+    can = frozenset({Can.STATUS, Can.CANCEL, Can.LIST_ACTIVE, Can.CATALOGUE, Can.PRICES, Can.BALANCE})
 
     def order(
         self,

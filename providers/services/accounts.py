@@ -52,6 +52,7 @@ def draft_provider(
         tenant=tenant,
         serves_test=is_test,
         serves_live=not is_test,
+        **ADAPTERS[protocol].new_account,
     )
     provider.secret, provider.callback_secret = secret, callback_secret
     return provider

@@ -34,7 +34,10 @@ from providers.registry import ADAPTERS
 from tests.providers.test_contract import calls_of
 
 RECORDINGS = Path(__file__).parent / "recordings"
-OPTIONS = {"handler": {"dialect": "classic", "rent_hours": [24], "rent_countries": [2]}}
+OPTIONS = {
+    "handler": {"dialect": "classic", "rent_hours": [24], "rent_countries": [2]},
+    "onlinesim": {"rate": "0.01", "prices": ["*=40", "rent=320"]},
+}
 SPOILED = 2_000  # answers per protocol
 CPU_SECONDS = 1.0
 TOKEN = re.compile(r'"[^"]*"|-?\d+(?:\.\d+)?|null|true|false|\[\]|[A-Z_]{3,}')

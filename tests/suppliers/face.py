@@ -111,6 +111,7 @@ class Face:
     options: Mapping[str, Any] = {}  # of the provider's row
     rents_by_day = False
     tells_refunds = False  # True: the answer to a cancel says how much comes back
+    signs_callbacks = True  # False: what they prove is that the sender knows the key
     shows_text = True  # False: a message is its code and nothing else
 
     def key(self, request: Request) -> str:
@@ -149,6 +150,10 @@ class Face:
         return None
 
     # --- callbacks, where the protocol has them ---
+
+    def pushes(self, lease: Lease) -> bool:
+        """Whether it tells of a lease by itself as it is now."""
+        return True
 
     def callback_secret(self, account: Account) -> str:
         """What callbacks are signed with, where it is not the key."""

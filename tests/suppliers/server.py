@@ -43,6 +43,11 @@ class FaceCallbacks(Callbacks):
         super().__init__()
         self.server = server
 
+    def push(self, account: Account, lease: Lease, status: object) -> None:
+        face = self.server.faces.get(account.name)
+        if face is None or face.pushes(lease):
+            super().push(account, lease, status)
+
     def body(self, account: Account, lease: Lease, status: object) -> bytes:
         face = self.server.faces.get(account.name)
         if face is None:

@@ -80,6 +80,14 @@ SELECT {DUE_COLUMNS.replace("c.tries, c.gone", "0 AS tries, 0 AS gone")}
 FROM activations_activation a JOIN providers_service s ON s.id = a.service_id
 WHERE a.provider_id = %(provider)s AND a.upstream_ref = ANY(%(refs)s)
 """  # noqa: S608
+# The newest, should an order be attached to a number whose lease before ended unseen.
+BY_PHONE = f"""
+SELECT {DUE_COLUMNS.replace("c.tries, c.gone", "0 AS tries, 0 AS gone")}
+FROM activations_activation a JOIN providers_service s ON s.id = a.service_id
+WHERE a.provider_id = %(provider)s AND a.phone = %(phone)s AND a.activation_status = 'active'
+    AND a.lease_state = 'leased'
+ORDER BY a.created_at DESC LIMIT 1
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,11 @@ def _claim(now: datetime) -> dict[str, object]:
 def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
     """The numbers behind a provider's references, whatever became of them."""
     return [Due(**row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})] if refs else []
+
+
+def open_lease_on(provider_id: int, phone: str) -> list[Due]:
+    """The open number that a provider knows by its phone alone; one, or none."""
+    return [Due(**row) for row in rows(BY_PHONE, {"provider": provider_id, "phone": phone})]
 
 
 def by_provider(due: Iterable[Due]) -> dict[int, list[Due]]:

@@ -72,8 +72,13 @@ def _cancel(work: list[Work], *, now: datetime) -> list[Work]:
 
 def _ask_how_they_ended(ended: list[Work], *, now: datetime) -> None:
     calls: list[tuple[Due, Call[Status]]] = [
-        (row, adapter.status(upstream_ref=row.upstream_ref)) for row, adapter in ended
+        (row, adapter.status(upstream_ref=row.upstream_ref))
+        for row, adapter in ended
+        if Can.STATUS in adapter.can
     ]
+    for row, adapter in ended:
+        if Can.STATUS not in adapter.can:  # nobody can say; its callbacks would have told
+            _done(row)
     for row, status, error in send_many(calls):
         if error is not None and not isinstance(error, UnknownToUpstream):
             _failed(row, error, now=now)

@@ -169,7 +169,8 @@ def _without_list(row: Lost, adapter: Adapter, *, now: datetime) -> None:
     if row.upstream_ref:
         _cancel_there(row, row.upstream_ref, adapter=adapter, now=now)
     elif row.started_at + policy.RECONCILE_GRACE <= now:
-        _at_risk(row, note="the provider has no list to find it in", now=now)
+        if Can.TELL_END not in adapter.can:  # there only what we say was sold costs anything
+            _at_risk(row, note="the provider has no list to find it in", now=now)
         _release(row, reason="no list to find it in", now=now)
     else:
         _wait(row, now=now)

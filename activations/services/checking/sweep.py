@@ -39,6 +39,7 @@ from providers.models import Provider
 from providers.registry import adapter_for
 
 log = structlog.get_logger(__name__)
+SELDOM_SECONDS = 3_600  # where there is nobody to ask; each number's own end comes first
 
 
 def check_due(now: datetime | None = None) -> int:
@@ -78,6 +79,7 @@ class Round:
     """
 
     provider: Provider
+    interval_seconds: int
     left: int
     again: dict[UUID, datetime] = field(default_factory=dict)
     gone: set[UUID] = field(default_factory=set)
@@ -100,7 +102,7 @@ class Round:
             self.write(now=now)
 
     def _ask_again(self, row: Due, status: Status, *, now: datetime) -> None:
-        self.again[row.id] = next_check(row, interval_seconds=self.provider.check_seconds, now=now)
+        self.again[row.id] = next_check(row, interval_seconds=self.interval_seconds, now=now)
         if status.state is UpstreamState.GONE:
             self.gone.add(row.id)
             self.again[row.id] = min(now + policy.GONE_AGAIN, row.expire_at)
@@ -117,14 +119,26 @@ class Round:
 
 def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provider], *, now: datetime) -> None:
     counts = Counter(row.provider_id for row, _ in singles)
-    rounds = {number: Round(providers[number], count) for number, count in counts.items()}
     adapters = {row.provider_id: adapter for row, adapter in singles}
-    calls = [(row, adapter.status(upstream_ref=row.upstream_ref)) for row, adapter in singles]
+    rounds = {
+        number: Round(providers[number], _interval(providers[number], adapters[number]), count)
+        for number, count in counts.items()
+    }
+    calls = []
+    for row, adapter in singles:
+        if Can.STATUS in adapter.can:
+            calls.append((row, adapter.status(upstream_ref=row.upstream_ref)))
+        else:  # only its callbacks tell anything
+            rounds[row.provider_id].take(row, Status(UpstreamState.UNKNOWN), None, now=now)
     for row, status, error in send_many(calls):
         rounds[row.provider_id].take(row, status, error, now=now)
     _cancel_again(
         [(row, adapters[row.provider_id]) for one in rounds.values() for row in one.resend], now=now
     )
+
+
+def _interval(provider: Provider, adapter: Adapter) -> int:
+    return provider.check_seconds if Can.STATUS in adapter.can else SELDOM_SECONDS
 
 
 def _cancel_again(resend: list[tuple[Due, Adapter]], *, now: datetime) -> None:

@@ -17,6 +17,7 @@ from activations.services.rentals.claims import (
     claim,
     next_check,
     note_failed,
+    open_rental_on,
     put_back,
     rentals_by_reference,
 )
@@ -26,6 +27,7 @@ from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import (
     Adapter,
+    Callback,
     Can,
     ListedLease,
     ProviderError,
@@ -38,6 +40,7 @@ from providers.models import Provider
 from providers.registry import adapter_for
 
 RESEND_AFTER = timedelta(seconds=10)
+SELDOM_SECONDS = 60  # where there is nobody to ask
 TRY_END_AGAIN = timedelta(seconds=10)
 
 
@@ -86,7 +89,7 @@ def _check(batch: list[DueRental], *, now: datetime) -> None:
             continue
         news.settle(heard.due, heard.status, provider=heard.provider, now=now)
         _cancel_again(heard, now=now)
-        seconds = heard.provider.check_seconds
+        seconds = heard.provider.check_seconds if Can.STATUS in heard.adapter.can else SELDOM_SECONDS
         again[heard.due.due_id] = next_check(heard.due.row, interval_seconds=seconds, now=now)
     put_back(again)
     for provider_id, silent in unheard.items():
@@ -160,7 +163,12 @@ def _ask(batch: list[DueRental], *, now: datetime) -> list[Heard]:
             heard += told
         singles += [(due, adapter) for due in mine]
     adapters = {due.provider_id: adapter for due, adapter in singles}
-    calls = [(due, adapter.rental_status(upstream_ref=due.upstream_ref)) for due, adapter in singles]
+    calls = []
+    for due, adapter in singles:
+        if Can.STATUS in adapter.can:
+            calls.append((due, adapter.rental_status(upstream_ref=due.upstream_ref)))
+        else:  # only its callbacks tell anything
+            heard.append(Heard(due, providers[due.provider_id], adapter, Status(UpstreamState.UNKNOWN), None))
     for due, status, error in send_many(calls):
         if isinstance(error, UnknownToUpstream):
             status = Status(UpstreamState.GONE)
@@ -190,11 +198,13 @@ def _status(lease: ListedLease) -> Status:
     return Status(lease.state, lease.messages, lease.cost_micros, lease.expire_at)
 
 
-def work_rental_callback(
-    provider: Provider, upstream_ref: str, status: Status | None, *, now: datetime
-) -> bool:
+def work_rental_callback(provider: Provider, callback: Callback, *, now: datetime) -> bool:
     """A signed callback about a rental is believed, any other is a reason to ask; False: nobody has it."""
-    found = rentals_by_reference(provider.pk, [upstream_ref])
+    status = callback.status if callback.is_proof else None
+    if callback.phone:
+        found = open_rental_on(provider.pk, callback.phone)
+    else:
+        found = rentals_by_reference(provider.pk, [callback.upstream_ref])
     for due in found:
         if status is not None:
             news.settle(due, status, provider=provider, now=now)

@@ -33,6 +33,14 @@ SELECT 0 AS due_id, 0 AS tries, r.upstream_ref, r.cost_micros, s.code_pattern,
 FROM activations_rental r JOIN providers_service s ON s.id = r.service_id
 WHERE r.provider_id = %(provider)s AND r.upstream_ref = ANY(%(refs)s)
 """  # noqa: S608
+BY_PHONE = f"""
+SELECT 0 AS due_id, 0 AS tries, r.upstream_ref, r.cost_micros, s.code_pattern,
+    ARRAY(SELECT m.upstream_ref FROM activations_rentalmessage m WHERE m.rental_id = r.id) AS known, {COLUMNS}
+FROM activations_rental r JOIN providers_service s ON s.id = r.service_id
+WHERE r.provider_id = %(provider)s AND r.phone = %(phone)s AND r.rental_status = 'active'
+    AND r.lease_state = 'leased'
+ORDER BY r.created_at DESC LIMIT 1
+"""  # noqa: S608
 # Only rows that nobody holds: a locked one is being closed or claimed and needs no new time.
 PUT_BACK = """
 WITH free AS (
@@ -92,6 +100,11 @@ def rentals_by_reference(provider_id: int, refs: list[str]) -> list[DueRental]:
     if not refs:
         return []
     return [_due_rental(row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})]
+
+
+def open_rental_on(provider_id: int, phone: str) -> list[DueRental]:
+    """The running rental that a provider knows by its phone alone; one, or none."""
+    return [_due_rental(row) for row in rows(BY_PHONE, {"provider": provider_id, "phone": phone})]
 
 
 def _due_rental(found: dict[str, Any]) -> DueRental:

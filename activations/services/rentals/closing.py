@@ -54,8 +54,10 @@ def cancel_rental(
     if not _mark(row, now=now):
         check_running(own_rental(buyer, rnt_id))
         raise errors.RentalNotActive()
+    cost_back = None
     try:
-        cost_back = send(adapter.cancel_rental(upstream_ref=upstream_ref))
+        if Can.TELL_END not in adapter.can:  # there it is ours to decide, and the provider is told afterwards
+            cost_back = send(adapter.cancel_rental(upstream_ref=upstream_ref))
     except ProviderError as error:
         health.note_failure(provider.pk, error, now)
         return _not_cancelled(row, error, now=now)

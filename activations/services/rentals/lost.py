@@ -193,7 +193,8 @@ def _without_list(lost: LostTerm, adapter: Adapter, *, now: datetime) -> None:
     if lost.upstream_ref:
         _cancel_there(lost, lost.upstream_ref, adapter=adapter, now=now)
     elif lost.started_at + policy.RECONCILE_GRACE <= now:
-        _at_risk(lost, note="the provider has no list to find it in", now=now)
+        if Can.TELL_END not in adapter.can:  # there only what we say was sold costs anything
+            _at_risk(lost, note="the provider has no list to find it in", now=now)
         _release(lost, reason="no list to find it in", now=now)
     else:
         _wait(lost, now=now)

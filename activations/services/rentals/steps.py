@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.identity import Buyer
 from activations import policy, refusals
 from activations.database import call, move_rental, rows, run
 from activations.phones import clean_phone, format_phone
 from activations.rental_queries import RentalRow
+from activations.services.endings import note_lease
 from activations.services.quoting import Quote
 from activations.services.rentals import times
 from activations.services.request_keys import KeyedRequest
@@ -145,6 +146,15 @@ def attach(id_: UUID, deal: RentalDeal, adapter: Adapter, *, now: datetime) -> R
 
 
 def _attach(id_: UUID, deal: RentalDeal, adapter: Adapter, *, now: datetime) -> RentalRow | None:
+    if Can.TELL_END not in adapter.can:
+        return _move(id_, deal, adapter, now=now)
+    with transaction.atomic():
+        row = _move(id_, deal, adapter, now=now)
+        note_lease(deal.lease, rental_id=id_)
+    return row
+
+
+def _move(id_: UUID, deal: RentalDeal, adapter: Adapter, *, now: datetime) -> RentalRow | None:
     phone = clean_phone(deal.lease.phone)
     ends_at = times.end_after(now, hours=deal.hours, named=deal.lease.expire_at)
     guard_until = now + policy.RENTAL_GUARD

@@ -77,8 +77,8 @@ CHOICES = {
 class Handler(Adapter):
     protocol, label = "handler", "handler_api (SMS-Activate family)"
     can = RENTING | {
-        Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
-        Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
+        Can.STATUS, Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY, Can.LIST_ACTIVE,
+        Can.MESSAGES_IN_LIST, Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
     }  # fmt: skip
 
     options: ClassVar[Mapping[str, Option]] = {

@@ -53,7 +53,7 @@ class Retail(Adapter):
     protocol, label = "retail", "Retail (Platfone, and portals like this one)"
     can = frozenset(
         {
-            Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
+            Can.STATUS, Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
             Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.REPORT,
         }
     )  # fmt: skip
