@@ -176,6 +176,23 @@ def history_page(
     return HistoryPage(list(zip(rows, owners, strict=True)), total, following)
 
 
+def history_span(
+    *, tenant_id: int, customer_id: int, narrow: HistoryFilter, skip: int, limit: int
+) -> tuple[list[Shown], int]:
+    """`limit` orders of one customer after the newest `skip`, for lists that count rows instead of pages; and
+    how many there are in all.
+    """
+    page, skipped = divmod(skip, limit)
+    rows: list[Shown] = []
+    total = 0
+    for each in (page + 1, page + 2) if skipped else (page + 1,):
+        found = history_page(
+            tenant_id=tenant_id, customer_id=customer_id, narrow=narrow, page=each, limit=limit
+        )
+        rows, total = rows + [row for row, _ in found.rows], found.total
+    return rows[skipped : skipped + limit], total
+
+
 def count_due(*, now: datetime) -> int:
     """Move the marks of tenants whose counting lags; how many were moved. A second run changes nothing."""
     until = now - SETTLED

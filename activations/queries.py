@@ -206,6 +206,15 @@ def active_rows(*, tenant_id: int, customer_id: int) -> list[ActivationRow]:
     )
 
 
+def rows_called(*, tenant_id: int, customer_id: int, hex_ids: Sequence[str]) -> list[ActivationRow]:
+    """Those of these orders that are the customer's, newest first."""
+    return _many(
+        "a.hex_id = ANY(%s) AND a.tenant_id = %s AND a.customer_id = %s"
+        " ORDER BY a.created_at DESC, a.id DESC",
+        [list(hex_ids), tenant_id, customer_id],
+    )
+
+
 def find_any(*, tenant_id: int | None, reference: str) -> Activation | None:
     """The newest activation that a public id of any dialect, or the phone of an open one, names.
 

@@ -43,7 +43,7 @@ class DialectSettingsAdmin(ScopedAdmin):
 
     visible_to = MANAGERS
     changeable_by = addable_by = deletable_by = OWNERS
-    list_display = ["tenant", "handler_style", "rentverify_cancel_fee_micros"]
+    list_display = ["tenant", "handler_style", "rentverify_cancel_fee_micros", "ping_extensions"]
     list_filter = ["handler_style"]
     search_fields = ["=tenant__slug"]
     search_help_text = "A reseller's short name."

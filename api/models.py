@@ -74,6 +74,12 @@ class DialectSettings(models.Model):
         db_default=CANCEL_FEE_MICROS,
         help_text="At most the number's price. 100000 is 0.10 USD, what clients of the protocol expect.",
     )
+    ping_extensions = models.BooleanField(
+        "ping: balance and lists",
+        default=False,
+        db_default=False,
+        help_text="Answers /balance, /orders, /rentals, /rentals/<id> too, which the vendor does not have.",
+    )
 
     class Meta:
         constraints = [

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from api import docs, schema
+from api.ping.entry import unknown as unknown_ping
 from api.rentverify.entry import unknown as unknown_rentverify
 from api.retail import urls as retail
 from api.retail.entry import unknown
@@ -18,5 +19,7 @@ urlpatterns = [
     path("api/v1/", include("api.rentverify.urls")),
     path("rentverify/api/v1/", include("api.rentverify.urls")),
     re_path(r"^rentverify/", unknown_rentverify),
+    path("v1/nonvoip/", include("api.ping.urls")),
+    re_path(r"^v1/nonvoip/", unknown_ping),
     re_path(r"^(?:test/)?api/v1/", unknown),
 ]

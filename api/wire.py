@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import orjson
 from django.http import HttpResponse
 
 from billing.money import cents_down, cents_up
+from portal.errors import PortalError
 
 LONGEST_TEXT = 160
 BREAKS = re.compile(r"[:\s]+")
@@ -25,17 +27,23 @@ def no_store(response: HttpResponse) -> HttpResponse:
     return response
 
 
+def retry_after(error: PortalError) -> str:
+    """In how many seconds a caller who was too fast may come again."""
+    return str(max(1, int(str(error.extra["reset"])) - int(time.time())))
+
+
 def price_text(micros: int) -> str:
     """Dollars with two decimals that cover `micros`: "0.65"."""
-    return _two_decimals(cents_up(micros))
+    return cents_text(cents_up(micros))
 
 
 def balance_text(micros: int) -> str:
     """Dollars with two decimals within `micros`, negative ones too: "-0.05"."""
-    return _two_decimals(cents_down(micros))
+    return cents_text(cents_down(micros))
 
 
-def _two_decimals(cents: int) -> str:
+def cents_text(cents: int) -> str:
+    """Cents as dollars with two decimals."""
     sign, cents = ("-", -cents) if cents < 0 else ("", cents)
     return f"{sign}{cents // 100}.{cents % 100:02d}"
 

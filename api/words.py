@@ -5,7 +5,6 @@ called by their number.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -19,7 +18,6 @@ from api.auth import Extra
 from api.wire import no_store, shown_code
 from portal.errors import (
     NotCancellable,
-    PortalError,
     UnknownActivation,
     UnknownCountry,
     UnknownService,
@@ -118,8 +116,3 @@ def state_of(row: Told) -> str:
 def text_answer(words: str, *, status: int = 200) -> HttpResponse:
     """Words without a newline, for nobody's cache."""
     return no_store(HttpResponse(words, status=status, content_type="text/plain; charset=utf-8"))
-
-
-def retry_after(error: PortalError) -> str:
-    """In how many seconds a caller who was too fast may come again."""
-    return str(max(1, int(str(error.extra["reset"])) - int(time.time())))

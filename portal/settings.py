@@ -373,6 +373,22 @@ RENTVERIFY_RATES = env.figures(
         "balance": 120,
     },
 )
+# The same per key for the ping protocol (docs/protocols/ping.md 4).
+PING_RATES = env.figures(
+    "PING_RATES",
+    default={
+        "services": 60,
+        "service": 60,
+        "order": 30,
+        "poll": 120,
+        "cancel": 30,
+        "rent": 30,
+        "messages": 120,
+        "extend": 30,
+        "rental_cancel": 30,
+        "extensions": 60,
+    },
+)
 # Wrong keys from one address per minute; further ones hear 429 instead of 401. A good key always works.
 API_BAD_KEYS_PER_MINUTE = env.natural("API_BAD_KEYS_PER_MINUTE", default=60)
 SPECTACULAR_SETTINGS = {

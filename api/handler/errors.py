@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from django.http import HttpResponse
 
 from api.handler.wire import Style, amount, json_answer
-from api.words import retry_after, text_answer
+from api.wire import retry_after
+from api.words import text_answer
 from portal.errors import Internal, PortalError
 
 # The public code of a refusal → word, and the status that hero gives it.

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from activations import queries
-from activations.history import HistoryFilter, history_page
+from activations.history import HistoryFilter, history_span
 from activations.queries import ActivationRow, Shown
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
@@ -240,18 +240,14 @@ def get_history(asked: Asked) -> HttpResponse:
     narrow = HistoryFilter(
         created_from=datetime.fromtimestamp(since, UTC), created_before=datetime.fromtimestamp(until, UTC)
     )
-    page, skipped = divmod(offset, limit)
-    rows: list[Shown] = []
-    for each in (page + 1, page + 2) if skipped else (page + 1,):
-        found = history_page(
-            tenant_id=asked.buyer.tenant_id,
-            customer_id=asked.buyer.customer_id,
-            narrow=narrow,
-            page=each,
-            limit=limit,
-        )
-        rows += [row for row, _ in found.rows]
-    return json_answer([_past(row, asked.style) for row in rows[skipped : skipped + limit]])
+    rows, _ = history_span(
+        tenant_id=asked.buyer.tenant_id,
+        customer_id=asked.buyer.customer_id,
+        narrow=narrow,
+        skip=offset,
+        limit=limit,
+    )
+    return json_answer([_past(row, asked.style) for row in rows])
 
 
 def _past(row: Shown, style: Style) -> dict[str, Any]:

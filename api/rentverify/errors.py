@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
-from api.words import retry_after, text_answer
+from api.wire import retry_after
+from api.words import text_answer
 from portal.errors import Internal, PortalError
 
 # The public code of a refusal → word and status. NO_ACTIVATION means "you may not" here (RV-2).

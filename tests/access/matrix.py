@@ -1,7 +1,8 @@
 """Who gets what at every address of the portal, when its objects are reseller A's.
 
 One line per address and method. Letters: k answered, m moved elsewhere (3xx), L to the login page, U 401,
-F 403, N 404, M 405, B 400 or 422 (understood, refused for its content), C 409, Z 503.
+F 403, N 404, M 405, B 400 or 422 (understood, refused for its content), C 409, Z 503, P 500 (what the ping
+protocol says when a provider fails).
 Groups, in the order of ROLES: nobody · customer of A, of B · viewer, support, manager, owner of A, owner of B ·
 operator · a tenant's key of A, of B · a customer's key of A, of B.
 Every method that has no line answers 405.
@@ -187,6 +188,22 @@ OTHERS = [
     ("stubs/handler_api.php/", "POST", "k kk kkkkk k kk kk"),
     ("^rentverify/", "GET", "N NN NNNNN N NN NN"),
     ("^rentverify/", "POST", "N NN NNNNN N NN NN"),
+    # The ping protocol takes keys of customers only; services, and so orders of them, are the reseller's.
+    ("v1/nonvoip/services", "GET", "U UU UUUUU U UU kk"),
+    ("v1/nonvoip/services/<product_id>", "GET", "U UU UUUUU U UU kN"),
+    ("v1/nonvoip/orders/create", "POST", "U UU UUUUU U UU BB"),
+    ("v1/nonvoip/orders/<order_id>/poll", "GET", "U UU UUUUU U UU kN"),
+    ("v1/nonvoip/orders/<order_id>/cancel", "POST", "U UU UUUUU U UU CN"),
+    ("v1/nonvoip/rentals/create", "POST", "U UU UUUUU U UU BB"),
+    ("v1/nonvoip/rentals/<rental_id>/messages", "GET", "U UU UUUUU U UU kN"),
+    ("v1/nonvoip/rentals/<rental_id>/extend", "POST", "U UU UUUUU U UU BN"),
+    ("v1/nonvoip/rentals/<rental_id>/cancel", "POST", "U UU UUUUU U UU PN"),
+    ("v1/nonvoip/balance", "GET", "U UU UUUUU U UU NN"),  # switched on by the reseller
+    ("v1/nonvoip/orders", "GET", "U UU UUUUU U UU NN"),
+    ("v1/nonvoip/rentals", "GET", "U UU UUUUU U UU NN"),
+    ("v1/nonvoip/rentals/<rental_id>", "GET", "U UU UUUUU U UU NN"),
+    ("^v1/nonvoip/", "GET", "N NN NNNNN N NN NN"),
+    ("^v1/nonvoip/", "POST", "N NN NNNNN N NN NN"),
     ("callbacks/<token>/", "POST", "U UU UUUUU U UU UU"),
     ("account/", "GET", "L kk FFFFF F LL LL"),
     ("account/close/", "POST", "L BB FFFFF F LL LL"),

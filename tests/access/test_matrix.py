@@ -13,7 +13,7 @@ from tests.access.world import House, build, operator
 pytestmark = pytest.mark.django_db
 
 LETTERS = {200: "k", 201: "k", 202: "k", 204: "k", 400: "B", 422: "B", 401: "U", 403: "F", 404: "N", 405: "M",
-           409: "C", 503: "Z", 413: "B", 415: "B", 429: "R"}  # fmt: skip
+           409: "C", 500: "P", 503: "Z", 413: "B", 415: "B", 429: "R"}  # fmt: skip
 KEYS = {"key_a": "live", "key_b": "live", "customer_key_a": "customer", "customer_key_b": "customer"}
 TEST_KEYS = {"live": "test", "customer": "tester"}
 
@@ -36,8 +36,8 @@ def ask(visitor, method: str, address: str, role: str, pattern: str, *, undo: bo
     headers = {"x-request-id": "the-same-for-all"}
     if role in KEYS:
         kind = KEYS[role]
-        headers["x-api-key"] = visitor.keys[TEST_KEYS[kind] if pattern.startswith("test/") else kind]
-        headers["x-api-token"] = headers["x-api-key"]
+        key = visitor.keys[TEST_KEYS[kind] if pattern.startswith("test/") else kind]
+        headers |= {"x-api-key": key, "x-api-token": key, "x-ping-api-key": key}
         visitor = visitor.client()
     session = visitor.cookies.get("sessionid")
     browser = Client(headers=visitor.headers_given, raise_request_exception=False)

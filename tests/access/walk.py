@@ -9,11 +9,13 @@ from typing import Any
 from django.urls import get_resolver
 from django.urls.resolvers import URLResolver
 
+from providers.product_list import ORDERED, Product, product_number
 from tests.access.world import House
 
 EXPRESSIONS = {
     "^(?:test/)?api/v1/": "api/v1/no-such-thing",
     "^rentverify/": "rentverify/no-such-thing",
+    "^v1/nonvoip/": "v1/nonvoip/no-such-thing",
     "^confirm-email/(?P<key>[-:\\w]+)/$": "confirm-email/wrong-key/",
     "^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": "password/reset/key/1-wrong-key/",
     "(?P<url>.*)$": "no-such-thing/",
@@ -26,6 +28,8 @@ NOBODYS = {
     "activation_id": "f" * 24,
     "hex_id": "f" * 24,
     "rental_id": "rnt_nobody000000",
+    "order_id": "ord_nobody000000",
+    "product_id": "svc_aaaaaaaaaaaa",
     "rnt_id": "rnt_nobody000000",
     "webhook_id": "wh_nobodys00000",
     "key_id": "987654321",
@@ -67,6 +71,8 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "activation_id": order.hex_id,
         "hex_id": order.hex_id,
         "rental_id": rental.rnt_id,
+        "order_id": order.ord_id,
+        "product_id": product_id(order),
         "rnt_id": rental.rnt_id,
         "action": "cancel",
         "service_id": order.service_id,
@@ -81,3 +87,9 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "letter": "a",
         "name": "netflix",
     }[name]
+
+
+def product_id(order: Any) -> str:
+    """What the ping protocol calls the service of an order."""
+    sold = Product(ORDERED, order.service_id, order.country_id)
+    return f"svc_{product_number(sold, owner_id=order.tenant_id)}"

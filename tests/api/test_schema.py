@@ -23,6 +23,8 @@ NOT_DESCRIBED = {
     "stubs/": "a protocol of others, whose contract is docs/protocols/handler.md",
     "rentverify/api/v1/": "a protocol of others, whose contract is docs/protocols/rentverify.md",
     "^rentverify/": "the refusal of every address that there is not below it",
+    "v1/nonvoip/": "a protocol of others, whose contract is docs/protocols/ping.md",
+    "^v1/nonvoip/": "the refusal of every address that it has not",
     "api/schema/": "the document itself",
     "api/docs/": "the page made of it",
     "api/docs/console/": "the page to play with it",

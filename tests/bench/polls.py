@@ -8,6 +8,9 @@ from statistics import median
 import psycopg
 import redis
 
+from accounts.keys import issue_key
+from accounts.models import Customer
+from activations.models import Activation
 from portal.embedded import postgres
 from tests.bench import load
 from tests.bench.cpu import Meter
@@ -19,43 +22,75 @@ from tests.bench.world import Shop, buy, control, gather_statistics
 CONNECTIONS = 16
 ROUNDS = 5
 BUYERS = 32
+POLLED = 300  # orders
+
+
+BARE, GET = [http("GET", "/bare", host="y")], [http("GET", "/get", host="y")]
 
 
 def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
-    polls = [
-        shop.call("GET", f"/a/customer/{customer.external_id}/activation/{buy(customer)}")
-        for customer in shop.customers[:300]
-    ]
-    bare, get = [http("GET", "/bare", host="y")], [http("GET", "/get", host="y")]
+    bought = [(customer, buy(customer)) for customer in shop.customers[:POLLED]]
+    dialects = {
+        "retail poll": [
+            shop.call("GET", f"/a/customer/{customer.external_id}/activation/{hex_id}")
+            for customer, hex_id in bought
+        ],
+        **others(shop, bought),
+    }
     gather_statistics()
-    fire(stack.web, polls, 1)  # warm: prepared statements, rate leases
+    for polls in dialects.values():
+        fire(stack.web, polls, 1)  # warm: prepared statements, rate leases
+    yield from ratios(stack, dialects, seconds)
+    for name, polls in dialects.items():
+        yield from cost(stack, name, polls, seconds)
+    yield from beside_buyers(stack, shop, dialects["retail poll"], seconds)
 
-    against_bare, against_get = [], []
+
+def others(shop: Shop, bought: list[tuple[Customer, str]]) -> dict[str, list[str]]:
+    """The same orders through the dialects in which each customer has a key of his own."""
+    host = f"{shop.tenant.slug}.localhost"
+    orders = Activation.objects.filter(tenant=shop.tenant).values_list("hex_id", "num_id", "ord_id")
+    ids = {hex_id: (num_id, ord_id) for hex_id, num_id, ord_id in orders}
+    words, documents = [], []
+    for customer, hex_id in bought:
+        key = issue_key(tenant=shop.tenant, customer=customer)[1]
+        num_id, ord_id = ids[hex_id]
+        query = f"api_key={key}&action=getStatus&id={num_id}"
+        words.append(http("GET", f"/stubs/handler_api.php?{query}", host=host))
+        headers = {"X-Ping-Api-Key": key}
+        documents.append(http("GET", f"/v1/nonvoip/orders/{ord_id}/poll", host=host, headers=headers))
+    return {"handler getStatus": words, "ping poll": documents}
+
+
+def ratios(stack: Stack, dialects: dict[str, list[str]], seconds: float) -> Iterator[Row]:
+    """Rates beside the yardstick's, taken in turns."""
+    against_bare: dict[str, list[float]] = {name: [] for name in dialects}
+    against_get: dict[str, list[float]] = {name: [] for name in dialects}
     for _ in range(ROUNDS):
-        b = fire(stack.yardstick, bare, seconds).rate
-        g = fire(stack.yardstick, get, seconds).rate
-        p = fire(stack.web, polls, seconds).rate
-        against_bare.append(p / b)
-        against_get.append(p / g)
-    yield Row("P1", "poll ÷ (bare view + one ORM get)", median(against_get), 1.3, True)
-    yield Row("P2", "poll ÷ bare view", median(against_bare), 0.35, True)
-    yield from cost(stack, polls, seconds)
-    yield from beside_buyers(stack, shop, polls, seconds)
+        bare = fire(stack.yardstick, BARE, seconds).rate
+        get = fire(stack.yardstick, GET, seconds).rate
+        for name, polls in dialects.items():
+            rate = fire(stack.web, polls, seconds).rate
+            against_bare[name].append(rate / bare)
+            against_get[name].append(rate / get)
+    for name in dialects:
+        yield Row("P1", f"{name} ÷ (bare view + one ORM get)", median(against_get[name]), 1.3, True)
+        yield Row("P2", f"{name} ÷ bare view", median(against_bare[name]), 0.35, True)
 
 
 def fire(port: int, requests: list[str], seconds: float) -> Result:
     return load.fire(Plan(port, CONNECTIONS, seconds, requests)).only(200)
 
 
-def cost(stack: Stack, polls: list[str], seconds: float) -> Iterator[Row]:
+def cost(stack: Stack, name: str, polls: list[str], seconds: float) -> Iterator[Row]:
     """CPU, SQL statements and Redis calls of one poll."""
     cache = redis.Redis.from_url(stack.servers.redis_url(1))
     meter, sql, calls = Meter(*stack.portal_pids), statements(stack), commands(cache)
     result = fire(stack.web, polls, seconds * 2)
     spent = meter.seconds()
-    yield Row("P3", "poll: CPU", 1000 * spent / result.count, 0.45, False, "ms")
-    yield Row("P3", "poll: SQL statements", (statements(stack) - sql) / result.count, 1.005, False, "")
-    yield Row("P3", "poll: Redis calls", (commands(cache) - calls) / result.count, 0.2, False, "")
+    yield Row("P3", f"{name}: CPU", 1000 * spent / result.count, 0.45, False, "ms")
+    yield Row("P3", f"{name}: SQL statements", (statements(stack) - sql) / result.count, 1.005, False, "")
+    yield Row("P3", f"{name}: Redis calls", (commands(cache) - calls) / result.count, 0.2, False, "")
 
 
 def statements(stack: Stack) -> int:
@@ -76,7 +111,7 @@ def commands(cache: redis.Redis) -> int:
 
 def beside_buyers(stack: Stack, shop: Shop, polls: list[str], seconds: float) -> Iterator[Row]:
     """Polls while 32 buyers wait for a provider that takes 300 ms."""
-    orders = [shop.order(customer) for customer in shop.customers[300:]]
+    orders = [shop.order(customer) for customer in shop.customers[POLLED:]]
     rates, tails = [], []
     for _ in range(ROUNDS):
         alone = fire(stack.web, polls, seconds)

@@ -1,0 +1,60 @@
+"""What can be ordered and rented (ping.md S1, S2)."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils import timezone
+
+from api.auth import Extra
+from api.ping import wire
+from api.ping.entry import Asked, ping
+from api.ping.reading import SERVICES, page_of, product_of, service_id
+from billing.prices import rules_along, rules_in
+from portal.errors import UnknownService
+from providers.product_list import listed_products
+
+OWNER = "coalesce(t.live_tenant_id, t.id)"  # a product has the same id for live and for test keys
+RULES = rules_along(tenant="k.tenant_id", group='c."group"')
+SHOP = Extra(f"{OWNER}, {RULES}")
+
+
+@ping("GET", rate="services", extra=SHOP)
+def listing(asked: Asked) -> HttpResponse:
+    """S1: a page of the services."""
+    fields = page_of(asked.request, SERVICES)
+    owner_id, rules = asked.found
+    found, total = listed_products(
+        tenant_id=asked.buyer.tenant_id,
+        is_test=asked.buyer.is_test,
+        rules=rules_in(rules),
+        kind=fields["service_type"],
+        iso2=fields["country_code"],
+        words=fields["search"],
+        skip=fields["skip"],
+        limit=fields["limit"],
+        now=timezone.now(),
+    )
+    services = [wire.service(row, public_id=service_id(row.product, owner_id=owner_id)) for row in found]
+    return wire.success(services=services, total=total, skip=fields["skip"], limit=fields["limit"])
+
+
+@ping("GET", rate="service", extra=SHOP)
+def detail(asked: Asked, product_id: str) -> HttpResponse:
+    """S2: one service, with how long a code takes and how often it comes."""
+    owner_id, rules = asked.found
+    product = product_of(product_id, buyer=asked.buyer, owner_id=owner_id)
+    found, _ = listed_products(
+        tenant_id=asked.buyer.tenant_id,
+        is_test=asked.buyer.is_test,
+        rules=rules_in(rules),
+        only=product,
+        now=timezone.now(),
+    )
+    if not found:
+        raise UnknownService()  # nobody lists it any more, or it may no longer be ordered
+    service = {
+        **wire.service(found[0], public_id=product_id),
+        "estimated_wait_seconds": found[0].wait_seconds,
+        "success_rate": found[0].success_rate,
+    }
+    return wire.success(service=service)
