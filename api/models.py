@@ -68,6 +68,12 @@ class DialectSettings(models.Model):
         default=HandlerStyle.BOWER,
         db_default=HandlerStyle.BOWER,
     )
+    handler_rents = models.BooleanField(
+        "handler: rents numbers out",
+        default=True,
+        db_default=True,
+        help_text="Off: its clients cannot rent; rentals that run go on, on the pages.",
+    )
     rentverify_cancel_fee_micros = models.BigIntegerField(
         "rentverify: what a cancel costs the customer, in micro-USD",
         default=CANCEL_FEE_MICROS,

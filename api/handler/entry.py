@@ -17,7 +17,7 @@ from api.handler.errors import write_error
 from api.handler.reading import read_params
 from api.handler.wire import Style
 from api.words import Params
-from portal.errors import UnknownPath
+from portal.errors import PortalError, UnknownPath
 
 DIALECT = "handler"
 STYLE = setting("handler_style")
@@ -44,6 +44,7 @@ class Action:
     route: Pass
     answer: Answer
     reads: Callable[[Params], dict[str, str | int]] = lambda params: {}
+    write_error: Callable[[PortalError, Style], HttpResponse] = write_error
 
 
 def action(
@@ -53,13 +54,16 @@ def action(
     extra: Extra | None = None,
     reads: Callable[[Params], dict[str, str | int]] = lambda params: {},
     touches: bool = True,
+    write_error: Callable[[PortalError, Style], HttpResponse] = write_error,
 ) -> Callable[[Answer], Action]:
-    """Make a function the answer of an action; the SELECT brings the tenant's style first."""
+    """Make a function the answer of an action; the SELECT brings the tenant's style first. `write_error`: how
+    the action says no.
+    """
     columns = f"{STYLE}, {extra.columns}" if extra and extra.columns else STYLE
     whole = Extra(columns, extra.joins if extra else "")
 
     def decorate(answer: Answer) -> Action:
-        return Action(Pass(rate, scope, whole, touches), answer, reads)
+        return Action(Pass(rate, scope, whole, touches), answer, reads, write_error)
 
     return decorate
 
@@ -76,10 +80,10 @@ def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponse
 
     @csrf_exempt
     def entry(request: HttpRequest) -> HttpResponseBase:
-        style = Style.BOWER
+        style, wanted = Style.BOWER, NO_SUCH_ACTION
 
         def run() -> HttpResponse:
-            nonlocal style
+            nonlocal style, wanted
             params = read_params(request)
             wanted = actions.get(params.get("action", ""), NO_SUCH_ACTION)
             refusal, read = read_first(lambda: wanted.reads(params))
@@ -96,6 +100,6 @@ def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponse
                 raise refusal
             return wanted.answer(Asked(caller, buyer, params, style, caller.rest[1:]))
 
-        return answered(request, run, lambda error: write_error(error, style))
+        return answered(request, run, lambda error: wanted.write_error(error, style))
 
     return entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from django.http import HttpResponse
@@ -67,30 +67,56 @@ HERO_INFO: dict[str, Callable[[PortalError], dict[str, object]]] = {
 }
 
 
+# The rent family's own words (handler.md 10), by code and by field at fault.
+RENT_WORDS = {"unknown_country": "WRONG_COUNTRY"}
+RENT_FIELDS = {
+    **FIELDS,
+    "country": "WRONG_COUNTRY",
+    "id": "NO_ID_RENT",
+    "status": "INCORECT_STATUS",
+    "rent_time": "INVALID_TIME",
+}
+
+
 def write_error(error: PortalError, style: Style = Style.BOWER) -> HttpResponse:
     """The refusal as a response. A code without a row is our own fault."""
-    if error.code not in TABLE:
-        error = Internal()
-    _, status = TABLE[error.code]
-    word = word_of(error)
-    if style is Style.HERO and error.code != "rate_limited":
-        info = HERO_INFO[error.code](error) if error.code in HERO_INFO else {}
-        title = word.partition(":")[0]
-        response = json_answer({"title": title, "details": error.text, "info": info}, status=status)
-    else:
-        response = text_answer(word, status=429 if error.code == "rate_limited" else 200)
+    error = error if error.code in TABLE else Internal()
+    return _written(error, word_of(error), style, text_answer)
+
+
+def write_rent_error(error: PortalError, style: Style = Style.BOWER) -> HttpResponse:
+    """The same for the rent family, whose words stand in JSON."""
+    error = error if error.code in TABLE else Internal()
+    word = RENT_WORDS.get(error.code) or word_of(error, RENT_FIELDS)
+    return _written(error, word, style, rent_word)
+
+
+def rent_word(word: str) -> HttpResponse:
+    """A word in the place of an answer; it need not be a failure."""
+    return json_answer({"status": "error", "message": word})
+
+
+def _written(
+    error: PortalError, word: str, style: Style, plain: Callable[[str], HttpResponse]
+) -> HttpResponse:
     if error.code == "rate_limited":
+        response = text_answer(word, status=429)
         response.headers["Retry-After"] = retry_after(error)
-    return response
+        return response
+    if style is not Style.HERO:
+        return plain(word)
+    info = HERO_INFO[error.code](error) if error.code in HERO_INFO else {}
+    title = word.partition(":")[0]
+    return json_answer({"title": title, "details": error.text, "info": info}, status=TABLE[error.code][1])
 
 
-def word_of(error: PortalError) -> str:
-    """The word, with what belongs behind its colon."""
+def word_of(error: PortalError, fields: Mapping[str, str] = FIELDS) -> str:
+    """The word, with what belongs behind its colon. `fields`: words for what is wrong with a request."""
     word, _ = TABLE[error.code]
     match error.code:
         case "validation":
             field = next(iter(error.extra["details"]), "")  # type: ignore[call-overload]
-            return FIELDS.get(field, word)
+            return fields.get(field, word)
         case "max_price_exceeded":
             return f"{word}:{_suggested(error)}"
         case "low_success_rate" | "account_blocked" if until := _until(error):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from activations import queries
 from activations.history import HistoryFilter, history_span
 from activations.queries import ActivationRow, Shown
+from activations.rental_queries import RentalRow
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
 from api import words
@@ -73,20 +74,40 @@ def get_number(asked: Asked) -> HttpResponse:
 @action("order", scope="order", extra=ORDERED, reads=_what)
 def get_number_v2(asked: Asked) -> HttpResponse:
     row = _order(asked)
+    return json_answer(
+        order_object(
+            row,
+            asked.style,
+            cost_micros=row.customer_price_micros,
+            ends_at=row.expire_at,
+            can_repeat=row.is_retriable,
+        )
+    )
+
+
+def order_object(
+    row: ActivationRow | RentalRow,
+    style: Style,
+    *,
+    cost_micros: int,
+    ends_at: datetime | None,
+    can_repeat: bool,
+) -> dict[str, Any]:
+    """A new number as JSON (handler.md 6)."""
     body: dict[str, Any] = {
         "activationId": str(row.num_id),
         "phoneNumber": row.phone,
-        "activationCost": number(row.customer_price_micros),
+        "activationCost": number(cost_micros),
         "currency": CURRENCY,
-        "countryCode": _country(row),
-        "canGetAnotherSms": _flag(row.is_retriable, asked.style),
-        "activationTime": moment(row.created_at, asked.style),
+        "countryCode": spellings(DIALECT).countries.get(row.country_id, row.country_id),
+        "canGetAnotherSms": _flag(can_repeat, style),
+        "activationTime": moment(row.created_at, style),
         "activationOperator": row.operator,
     }
-    if asked.style is Style.HERO:
+    if style is Style.HERO:
         dial = row.formatted.removeprefix("+").split(" ")[0] if row.formatted.startswith("+") else ""
-        body |= {"countryPhoneCode": dial, "activationEndTime": moment(row.expire_at, asked.style)}
-    return json_answer(body)
+        body |= {"countryPhoneCode": dial, "activationEndTime": moment(ends_at, style)}
+    return body
 
 
 def _flag(is_true: bool, style: Style) -> bool | str:

@@ -56,18 +56,23 @@ def whole_in(params: Params, *names: str, default: int | None = None, most: int 
 
 def wish_of(params: Params, *, service_id: str, country_id: str) -> Wish:
     """The wish; where several offers fit the cheapest is taken. Raises ValidationError."""
-    operators = _names(params, "operator", OPERATOR)
     return Wish(
         service_id=service_id,
         country_id=country_id,
         max_customer_price_micros=_price(params, "maxPrice"),
         price_step_micros=STEP_MICROS,
         quality_factor=0.0,
-        operator="any" if not operators or "any" in operators else ",".join(operators),
+        operator=operators_in(params),
         include_providers=tuple(int(each) for each in _names(params, "providerIds", WHOLE)),
         exclude_providers=tuple(int(each) for each in _names(params, "exceptProviderIds", WHOLE)),
         exclude_prefixes=_names(params, "phoneException", PREFIX, most=MOST_PREFIXES),
     )
+
+
+def operators_in(params: Params) -> str:
+    """Names separated by commas, or any. Raises ValidationError."""
+    operators = _names(params, "operator", OPERATOR)
+    return "any" if not operators or "any" in operators else ",".join(operators)
 
 
 def request_key_of(params: Params) -> str | None:

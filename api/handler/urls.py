@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.handler import catalogue, numbers
+from api.handler import catalogue, numbers, rents
 from api.handler.entry import entry_of
 
 ACTIONS = {
@@ -23,6 +23,14 @@ ACTIONS = {
     "getTopCountriesByService": catalogue.get_top_countries,
     "getCountries": catalogue.get_countries,
     "getServicesList": catalogue.get_services_list,
+    "getRentServicesAndCountries": rents.get_rent_services,
+    "getRentNumber": rents.get_rent_number,
+    "getRentStatus": rents.get_rent_status,
+    "getRentList": rents.get_rent_list,
+    "setRentStatus": rents.set_rent_status,
+    "continueRentNumber": rents.continue_rent,
+    "getContinueRentPriceNumber": rents.continue_price,
+    "continueRentInfo": rents.continue_info,
 }
 entry = entry_of(ACTIONS)
 
