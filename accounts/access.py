@@ -38,6 +38,9 @@ class MemberRequest(TenantRequest):
     member: Member
 
 
+ONLY_CUSTOMERS = "This page is for customers. Your login works in the administration."
+
+
 def customer_required(
     view: Callable[Concatenate[CustomerRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
@@ -49,7 +52,7 @@ def customer_required(
             return ask_to_log_in(request)
         customer = getattr(request.user, "customer", None)
         if customer is None or customer.tenant_id != request.tenant.pk:
-            raise PermissionDenied
+            raise PermissionDenied(ONLY_CUSTOMERS)
         customer.tenant = request.tenant
         request.customer = customer
         return not_stored(view(request, *args, **kwargs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -179,11 +179,22 @@ class EntryAdmin(OwnEntries, ReadOnlyAdmin):
     balance_after = money("balance_after_micros")
 
 
+class PriceRuleForm(forms.ModelForm):
+    """A price rule in dollars and percent."""
+
+    class Meta:
+        help_texts: ClassVar = {
+            "percent_ppm": "Markup; 25 adds a quarter.",
+            "rounding_micros": "Rounded up to a multiple of this; 0.01 is one cent.",
+        }
+
+
 @admin.register(PriceRule)
 class PriceRuleAdmin(ScopedAdmin):
     """Price rules. Tenants set their own layer; the layer above cost is the operator's."""
 
     deletable_by = MANAGERS
+    form = PriceRuleForm
     list_display = ["rule", "layer", "tenant", "percent", "fixed", "valid_from", "valid_until"]
     list_filter = [("layer", ChoicesDropdownFilter), ("tenant", OwnRelated)]
     search_fields = ["=service_id", "=country_id", "=customer_group"]

@@ -20,6 +20,7 @@ from unfold.paginator import InfinitePaginator
 from unfold.utils import parse_datetime_str
 
 from accounts.models import Tenant
+from portal.amount_fields import amount_field
 
 OPERATOR = "operator"
 OPERATORS = frozenset({OPERATOR})
@@ -90,6 +91,11 @@ class Scope:
     def _may(self, request: HttpRequest, roles: frozenset[str]) -> bool:
         """Whether the person has one of the roles; where anybody may, the operator may."""
         return bool(roles) and role_of(request) in roles | OPERATORS
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Amounts are typed in dollars, shares in percent."""
+        amount = amount_field(db_field, help_text=kwargs.get("help_text", ""))
+        return amount or super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
 
     def formfield_for_foreignkey(self, field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer, and accept, only what the person may see."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 Colour = tuple[int, int, int]
 
@@ -22,6 +24,7 @@ BLACK: Colour = (0, 0, 0)
 LIGHT_PAPER: Colour = (231, 234, 240)
 DARK_PAPER: Colour = (42, 49, 62)
 READABLE = 4.6  # WCAG AA asks for 4.5
+ROBOTS = "User-agent: *\nAllow: /$\nAllow: /api/docs/\nAllow: /static/\nDisallow: /\n"
 KEEP = "public, max-age=31536000, immutable"
 
 SHEET = """:root{{--brand:{brand};--on-brand:{on_brand};--brand-text:{light_text}}}
@@ -88,6 +91,18 @@ def brand_icon(request: HttpRequest, colour: str, letter: str) -> HttpResponse:
     brand = _parse(colour)
     icon = ICON.format(brand=_hex(brand), on_brand=_hex(ink_on(brand)), letter=letter.upper())
     return _kept(icon, "image/svg+xml")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look that were told of no icon (a text answer, an admin page)."""
+    return redirect(brand_of(getattr(request, "tenant", None)).icon_url)
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """Asks search engines to read only the front page and the description of the API."""
+    return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
 
 
 def contrast(one: Colour, other: Colour) -> float:

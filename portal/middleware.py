@@ -8,7 +8,7 @@ from secrets import token_hex
 import structlog
 from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
 from portal import health, metrics, pages
 
@@ -64,14 +64,19 @@ class ProbeMiddleware:
 PROBES = {"/healthz": health.alive, "/readyz": health.ready, "/metrics": metrics.show}
 
 
-class UnavailableMiddleware:
-    """Turns a database that is away, full or out of connections into 503 with Retry-After (O5, O8)."""
+class RefusalMiddleware:
+    """Turns a database that is away, full or out of connections into 503 with Retry-After (O5, O8), and a
+    wrong method's empty 405 into a page.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            return pages.method_not_allowed(request, allowed=response["Allow"])
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not pages.is_unavailable(error):

@@ -51,8 +51,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's handler403."""
-    return _answer(request, 403, "Forbidden", "You may not do this.")
+    """Django's handler403; what the exception says goes before the usual sentence."""
+    return _answer(request, 403, "Forbidden", str(exception or "") or "You may not do this.")
+
+
+def method_not_allowed(request: HttpRequest, *, allowed: str) -> HttpResponse:
+    """405 for an address that answers only other methods."""
+    sentence = f"This address answers {' and '.join(allowed.split(', '))} only."
+    response = _answer(request, 405, "MethodNotAllowed", sentence)
+    response["Allow"] = allowed
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -90,7 +90,7 @@ MIDDLEWARE = [
     "portal.middleware.RequestIdMiddleware",
     "portal.middleware.ProbeMiddleware",
     "portal.machines.MachineMiddleware",
-    "portal.middleware.UnavailableMiddleware",
+    "portal.middleware.RefusalMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.PolicyMiddleware",

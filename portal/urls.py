@@ -20,6 +20,8 @@ urlpatterns = [
     path("icons/<str:name>.svg", icons.service_icon, name="service_icon"),
     path("static/retail/countries/<str:name>.svg", retail_icons.country_icon),
     path("static/retail/services/<str:name>.png", retail_icons.service_icon),
+    path("favicon.ico", brand.favicon),
+    path("robots.txt", brand.robots),
     path("", include("activations.page_urls")),
 ]
 

@@ -80,6 +80,6 @@ def desk_of(request: DeskRequest) -> Desk:
         return Desk((tenant,), customer, may_change=True)
     member = active_member(user, tenant)  # type: ignore[arg-type]
     if member is None:
-        raise PermissionDenied
+        raise PermissionDenied("Webhooks belong to a reseller or a customer. Sign in as one of them.")
     twin: Tenant | None = getattr(tenant, "test_tenant", None)
     return Desk((tenant, twin) if twin else (tenant,), None, may_change=member.role in CHANGING)

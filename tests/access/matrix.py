@@ -220,6 +220,8 @@ OTHERS = [
     ("webhooks/<endpoint_id>/verify/", "POST", "L NN BBBBN F LL LL"),
     ("webhooks/<endpoint_id>/<delivery_id>/", "GET", "L NN kkkkN F LL LL"),
     ("webhooks/<endpoint_id>/<delivery_id>/resend/", "POST", "L NN FFmmN F LL LL"),
+    ("favicon.ico", "GET", "m mm mmmmm m mm mm"),
+    ("robots.txt", "GET", "k kk kkkkk k kk kk"),
     ("brand/<colour>.css", "GET", "k kk kkkkk k kk kk"),
     ("brand/<colour>.css", "POST", "k kk kkkkk k kk kk"),
     ("brand/<colour>/<letter>.svg", "GET", "k kk kkkkk k kk kk"),

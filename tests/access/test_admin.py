@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.keys import digest
 from accounts.models import ApiKey
 from activations.models import Activation, Check
+from billing.models import PriceRule
 from portal.admin import ScopedAdmin
 from portal.dashboard import figures
 from portal.navigation import SUBJECTS
@@ -313,3 +314,27 @@ def test_a_key_is_issued_in_a_dialog(live_server, page, acme):
 
     plaintext = page.get_by_label("API key", exact=True).input_value()
     assert ApiKey.objects.get(digest=digest(plaintext)).name == "till"
+
+
+def test_amounts_are_typed_in_dollars_and_percent(acme):
+    client = acme.client("manager")
+    place = reverse("admin:billing_pricerule_add")
+    typed = {
+        "tenant": acme.tenant.pk, "service_id": "telegram", "country_id": "", "customer_group": "",
+        "percent_ppm": "2.5", "fixed_micros": "0.015", "floor_micros": "", "cap_micros": "3",
+        "rounding_micros": "0.01", "valid_from_0": "", "valid_from_1": "", "valid_until_0": "",
+        "valid_until_1": "",
+    }  # fmt: skip
+
+    answer = client.post(place, typed)
+
+    assert answer.status_code == 302, answer.context["errors"]
+    rule = PriceRule.objects.get(tenant=acme.tenant, service_id="telegram")
+    assert (rule.percent_ppm, rule.fixed_micros, rule.floor_micros) == (25_000, 15_000, None)
+    assert (rule.cap_micros, rule.rounding_micros) == (3_000_000, 10_000)
+    page = client.get(reverse("admin:billing_pricerule_change", args=[rule.pk])).content.decode()
+    assert 'value="0.015"' in page
+    assert 'value="2.5"' in page
+    assert "Fixed (USD)" in page
+    refused = client.post(place, typed | {"fixed_micros": "0.0000001"})
+    assert "no more than 6 decimal places" in refused.content.decode()
