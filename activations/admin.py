@@ -12,6 +12,7 @@ from unfold.forms import BaseDialogForm
 
 from activations.decision_admin import decision_table
 from activations.decisions import decision_of
+from activations.exchange_admin import ExchangeAdmin, ExchangeInline
 from activations.history_admin import HistoryCountAdmin
 from activations.models import (
     Activation,
@@ -43,7 +44,8 @@ from providers.admin import UnnamedProviders
 from providers.queries import provider_names, shows_decisions
 
 STATUS_COLORS = {"active": "info", "finalized": "success", "expired": "warning", "canceled": "warning"}
-OUTCOME_COLORS = {"leased": "success", "refused": "warning", "unknown": "danger", "unreachable": "warning"}
+OUTCOME_COLORS = {"leased": "success", "refused": "warning", "unknown": "danger", "unreachable": "warning",
+                  "exchanged": "info"}  # fmt: skip
 AN_ORDER = "An order's id."
 
 
@@ -107,7 +109,7 @@ class ActivationAdmin(UnnamedProviders, ReadOnlyAdmin):
     search_help_text = "An id, a whole phone number or a customer id."
     ordering = ["-created_at", "-id"]
     list_select_related = ["tenant", "customer", "service", "country"]
-    inlines = [AttemptInline, MessageInline]
+    inlines = [AttemptInline, ExchangeInline, MessageInline]
     actions_detail = ["give_back"]
     fields = [
         ("hex_id", "ord_id"),
@@ -124,6 +126,7 @@ class ActivationAdmin(UnnamedProviders, ReadOnlyAdmin):
         ("created_at", "expire_at"),
         ("received_at", "ended_at"),
         ("cancelable_after", "cancel_requested_at"),
+        ("ready_at", "replaced_at"),
         ("upstream_ref", "upstream_state"),
     ]
     readonly_fields = [
@@ -298,4 +301,11 @@ class PriceTokenAdmin(ReadOnlyAdmin):
         return None
 
 
-__all__ = ["ActivationAdmin", "HistoryCountAdmin", "MoneyAtRiskAdmin", "RentalAdmin", "ReportAdmin"]
+__all__ = [
+    "ActivationAdmin",
+    "ExchangeAdmin",
+    "HistoryCountAdmin",
+    "MoneyAtRiskAdmin",
+    "RentalAdmin",
+    "ReportAdmin",
+]

@@ -78,6 +78,7 @@ class Card:
     messages: tuple[Message, ...]
     wait: str
     outcome: str
+    is_replaced: bool
     is_open: bool
     can_cancel: bool
     can_retry: bool
@@ -107,6 +108,8 @@ class Card:
         """What a screen reader says when this card has just changed."""
         if self.state == "received" and self.code:
             return f"{self.service_name}: your code is {' '.join(self.code)}"
+        if self.is_replaced:
+            return f"{self.service_name}: your number was replaced by {' '.join(self.phone_digits)}"
         return f"{self.service_name}: {self.wait or self.outcome or self.label}"
 
 
@@ -191,6 +194,7 @@ def _card(
         messages=() if is_hidden else messages,
         wait=WAITS.get(state, ""),
         outcome=outcome,
+        is_replaced=row.replaced_at is not None and state == "waiting",
         is_open=row.is_open,
         can_cancel=_can_cancel(row, now),
         can_retry=is_used and row.is_retriable and row.sms_status != "retryRequested",

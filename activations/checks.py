@@ -103,6 +103,7 @@ CHECKS = [
     of_another_tenant("activations_activation", "provider_id", "providers_provider"),
     of_another_tenant("activations_message", "activation_id", "activations_activation"),
     of_another_tenant("activations_attempt", "activation_id", "activations_activation"),
+    of_another_tenant("activations_exchange", "activation_id", "activations_activation"),
     of_another_tenant("activations_check", "activation_id", "activations_activation"),
     of_another_tenant("activations_ending", "activation_id", "activations_activation"),
     of_another_tenant("activations_ending", "rental_id", "activations_rental"),

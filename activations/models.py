@@ -16,6 +16,7 @@ from django.db.models.lookups import Regex
 
 from accounts.models import Customer, Tenant, User
 from activations.ending_models import Ending
+from activations.exchange_models import Exchange
 from activations.rental_models import (
     Rental,
     RentalAttempt,
@@ -164,6 +165,9 @@ class Activation(models.Model):
     received_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
+    replaced_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its number last became another, because it stayed silent."
+    )
 
     sms_code = models.CharField(max_length=40, null=True, blank=True)
     sms_text = models.TextField(null=True, blank=True)
@@ -262,6 +266,7 @@ class Attempt(models.Model):
         UNREACHABLE = "unreachable"
         UNKNOWN = "unknown"
         RELEASED = "released", "unknown, then proven empty or cancelled upstream"
+        EXCHANGED = "exchanged", "leased, then replaced because it stayed silent"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
@@ -445,7 +450,7 @@ class MoneyAtRisk(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["activation", "kind"], name="risk_once_per_kind"),
+            models.UniqueConstraint(fields=["activation", "kind", "provider"], name="risk_once_per_kind"),
             models.CheckConstraint(
                 condition=Q(state="recovered", recovered_micros__gte=0) | Q(recovered_micros=0),
                 name="risk_only_recovered_came_back",
@@ -468,6 +473,7 @@ __all__ = [
     "Attempt",
     "Check",
     "Ending",
+    "Exchange",
     "ListCheck",
     "Message",
     "MoneyAtRisk",

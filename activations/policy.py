@@ -40,6 +40,15 @@ PARK_AFTER_TRIES = 8
 GONE_ANSWERS_NEEDED = 3
 GONE_AGAIN = timedelta(seconds=20)
 
+# A silent number is exchanged after the wait within which nine of ten codes of its route came, or the floor
+# if that is longer; so often in an order, and not near the end of its number's life.
+EXCHANGE_FLOOR = timedelta(seconds=settings.EXCHANGE_FLOOR_SECONDS)
+EXCHANGE_STOP = timedelta(seconds=settings.EXCHANGE_STOP_SECONDS)
+EXCHANGES_MOST: int = settings.EXCHANGES_PER_ORDER
+EXCHANGE_TRIES = 4  # of one order, those included that found no other number
+EXCHANGE_AGAIN = timedelta(seconds=60)  # between two of them
+EXCHANGE_BATCH = 30
+
 MAX_TEXT = 2_000
 
 RENTAL_HOURS_MOST = 720  # of one term; extensions may follow

@@ -58,6 +58,7 @@ class ActivationRow(NamedTuple):
     received_at: datetime | None
     ended_at: datetime | None
     ready_at: datetime | None
+    replaced_at: datetime | None
     sms_code: str | None
     sms_text: str | None
 

@@ -13,6 +13,7 @@ from activations.services.auditing import audit
 from activations.services.callbacks import match_inbox
 from activations.services.endings import tell_due_ends
 from activations.services.erasing import erase_due
+from activations.services.exchanging import exchange_due
 from activations.services.measuring import measure_due
 from activations.services.provider_reports import send_due_reports
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
@@ -66,6 +67,12 @@ def reconcile_due_activations() -> None:
 def tell_ends() -> None:
     """Tell providers how numbers ended, where they have to be told."""
     tell_due_ends()
+
+
+@shared_task(ignore_result=True)
+def exchange_silent_numbers() -> None:
+    """Buy other numbers for orders that wait in vain, and give back those that were exchanged."""
+    exchange_due()
 
 
 @shared_task(ignore_result=True)

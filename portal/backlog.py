@@ -14,6 +14,8 @@ SELECT
     least(
         (SELECT min(due_at) FROM activations_check WHERE kind = 'status' AND parked_reason = ''),
         (SELECT min(due_at) FROM activations_check WHERE kind = 'reconcile' AND parked_reason = ''),
+        (SELECT min(due_at) FROM activations_exchange WHERE state = 'buying' AND due_at IS NOT NULL),
+        (SELECT min(due_at) FROM activations_exchange WHERE state = 'returning' AND due_at IS NOT NULL),
         (SELECT min(expire_at) FROM activations_activation WHERE activation_status = 'active'),
         (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'status' AND parked_reason = ''),
         (SELECT min(due_at) FROM activations_rentaldue WHERE kind = 'reconcile' AND parked_reason = ''),
@@ -36,7 +38,8 @@ SELECT
          JOIN activations_activation a ON a.id = c.activation_id WHERE c.kind = 'reconcile'),
         (SELECT min(t.created_at) FROM activations_rentaldue d
          JOIN activations_rentalterm t ON t.rental_id = d.rental_id AND t.state = 'pending'
-         WHERE d.kind IN ('reconcile', 'extension'))
+         WHERE d.kind IN ('reconcile', 'extension')),
+        (SELECT min(started_at) FROM activations_exchange WHERE state = 'buying' AND due_at IS NOT NULL)
     ),
     (SELECT count(*) FROM activations_check WHERE parked_reason <> '')
         + (SELECT count(*) FROM activations_rentaldue WHERE parked_reason <> '')

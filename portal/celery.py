@@ -74,6 +74,8 @@ MAIL_SECONDS = 60.0
 MAILS = ("webhooks.tasks.mail_about_endpoints",)
 REPORTS_SECONDS = 10.0
 REPORTS = ("activations.tasks.tell_providers_of_reports",)
+EXCHANGE_SECONDS = 2.0  # numbers to be given back are asked about, too
+EXCHANGES = ("activations.tasks.exchange_silent_numbers",)
 RENEWAL_SECONDS = 15.0
 RENEWALS = ("activations.tasks.renew_rentals",)
 COUNT_SECONDS = 60.0
@@ -94,6 +96,7 @@ EVERY = [
     *((name, WEBHOOK_SECONDS, SWEEP_SECONDS) for name in WEBHOOKS),
     *((name, MAIL_SECONDS, MAIL_SECONDS) for name in MAILS),
     *((name, REPORTS_SECONDS, REPORTS_SECONDS) for name in REPORTS),
+    *((name, EXCHANGE_SECONDS, 3 * EXCHANGE_SECONDS) for name in EXCHANGES),
     *((name, RENEWAL_SECONDS, RENEWAL_SECONDS) for name in RENEWALS),
     *((name, COUNT_SECONDS, COUNT_SECONDS) for name in COUNTS),
     *((name, PRICE_LIST_SECONDS, PRICE_LIST_SECONDS) for name in PRICE_LISTS),

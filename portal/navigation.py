@@ -16,6 +16,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.Report", "flag"),
         ("activations.Message", "mark_email_unread"),
         ("activations.Attempt", "call_made"),
+        ("activations.Exchange", "swap_horiz"),
         ("activations.Check", "schedule"),
         ("activations.MoneyAtRisk", "warning"),
     ],

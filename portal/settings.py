@@ -444,6 +444,11 @@ ORDER_LOST_AFTER_SECONDS = env.natural("ORDER_LOST_AFTER_SECONDS", default=30)
 RECONCILE_EVERY_SECONDS = env.natural("RECONCILE_EVERY_SECONDS", default=15)
 RECONCILE_GRACE_SECONDS = env.natural("RECONCILE_GRACE_SECONDS", default=90)
 ORDER_LONGEST_SECONDS = env.natural("ORDER_LONGEST_SECONDS", default=1200)
+# Where a reseller lets silent numbers be replaced: how long each gets at least, how long before its end no
+# other is bought, and how often one order may get another number (0: nobody's).
+EXCHANGE_FLOOR_SECONDS = env.natural("EXCHANGE_FLOOR_SECONDS", default=60)
+EXCHANGE_STOP_SECONDS = env.natural("EXCHANGE_STOP_SECONDS", default=120)
+EXCHANGES_PER_ORDER = env.natural("EXCHANGES_PER_ORDER", default=2)
 # After so many seconds what a killed worker had begun is begun anew; longer than a sweep takes for a batch.
 CLAIM_SECONDS = env.natural("CLAIM_SECONDS", default=30)
 # How long a hold outlives its number while the provider cannot be asked once more.

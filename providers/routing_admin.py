@@ -76,12 +76,12 @@ class RoutingPolicyAdmin(ScopedAdmin):
 
     visible_to = MANAGERS
     deletable_by = OPERATORS
-    list_display = ["tenant", "quality_factor", "min_success_percent", "shows_decisions"]
+    list_display = ["tenant", "quality_factor", "min_success_percent", "replaces_silent", "shows_decisions"]
     search_fields = ["=tenant__slug"]
     search_help_text = "A reseller's short name."
     ordering = ["tenant"]
     list_select_related = ["tenant"]
-    fields = ["tenant", "quality_factor", "min_success_percent", "shows_decisions"]
+    fields = ["tenant", "quality_factor", "min_success_percent", "replaces_silent", "shows_decisions"]
     inlines = [RuleInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

@@ -108,6 +108,11 @@ class RouteMark(models.Model):
 class RoutingPolicy(models.Model):
     """How a tenant's orders are routed. Without a row the platform's defaults hold."""
 
+    class Replaces(models.TextChoices):
+        NEVER = "", "never"
+        PAGES = "pages", "in orders made on pages"
+        ALL = "all", "in all orders"
+
     tenant = models.OneToOneField(Tenant, models.CASCADE, primary_key=True, related_name="routing_policy")
     quality_factor = models.FloatField(
         null=True,
@@ -118,6 +123,17 @@ class RoutingPolicy(models.Model):
         null=True,
         blank=True,
         help_text="Routes that received codes less often are left out. Routes of few orders are tried.",
+    )
+    replaces_silent = models.CharField(
+        "replace silent numbers",
+        max_length=5,
+        choices=Replaces.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A number whose SMS is later than nine of ten of its route is exchanged for one of another "
+        "provider, at no higher price. Choose all orders only if your partners' programs read the phone from "
+        "each poll: those that keep the first one would wait in vain.",
     )
     shows_decisions = models.BooleanField(
         default=False,

@@ -101,6 +101,10 @@ def _work_rental(
 
 
 def _ask_soon(row: Due, *, now: datetime) -> None:
+    if row.is_former:
+        lease = {"provider": row.provider_id, "ref": row.upstream_ref, "now": now}
+        run(ASK_ABOUT_FORMER, lease)
+        return
     run(
         "UPDATE activations_check SET due_at = %(now)s WHERE activation_id = %(id)s AND kind = 'status'",
         {"id": row.id, "now": now},
@@ -123,6 +127,10 @@ def _keep_for_later(
     run(LOOK_SOON, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
 
 
+ASK_ABOUT_FORMER = """
+UPDATE activations_exchange SET due_at = %(now)s
+WHERE provider_id = %(provider)s AND upstream_ref = %(ref)s AND state = 'returning'
+"""
 LOOK_SOON = """
 UPDATE activations_check SET due_at = %(soon)s WHERE activation_id IN (
     SELECT activation_id FROM activations_check

@@ -72,12 +72,12 @@ def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
     provider, adapter, upstream_ref = lease_of(row)
     if Can.CANCEL not in adapter.can:
         raise errors.NotCancellable()
-    if Can.TELL_END in adapter.can:
-        return confirm_cancel(row, now=now)  # ours to decide; the provider is told afterwards
+    refunded = None
     try:
-        refunded = _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
+        if Can.TELL_END not in adapter.can:  # there it is ours to decide; the provider is told afterwards
+            refunded = _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
     except TooEarly as error:
-        raise _too_early(row, error, now=now) from error
+        raise _too_early(row, error, upstream_ref=upstream_ref, now=now) from error
     except (WrongState, UnknownToUpstream) as error:
         check_now(row, now=now)  # it ended, or a message is there: the provider's status will say
         raise errors.NotCancellable() from error
@@ -85,23 +85,19 @@ def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
         return _cancelling(row, now=now)
     except ProviderError as error:
         raise errors.UpstreamUnavailable() from error
-    closed = confirm_cancel(row, now=now)
+    closed = close(
+        row, to="canceled", upstream_state="canceled", provider=provider, upstream_ref=upstream_ref, now=now
+    )
+    if closed.activation_status != "canceled":  # a code was first (M7), or it has another number by now
+        return _cancel(closed, now=now)
     note_kept_fee(row.id, refunded_micros=refunded, now=now)
     return closed
-
-
-def confirm_cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
-    """K5 after the provider confirmed. Raises NotCancellable when a code was first (M7)."""
-    return _canceled(close(row, to="canceled", upstream_state="canceled", now=now))
 
 
 def _cancel_later(row: ActivationRow, *, at: datetime, now: datetime) -> ActivationRow:
     """K5 here; a sweep cancels at the provider from `at` on. Raises NotCancellable when a code was first."""
     closed = move("activation_close", id=row.id, to="canceled", upstream_state="", now=now, cancel_at=at)
-    return _canceled(_announced(closed, now=now))
-
-
-def _canceled(closed: ActivationRow) -> ActivationRow:
+    closed = _announced(closed, now=now)
     if closed.activation_status != "canceled":
         raise errors.NotCancellable(CODE_CAME)
     return closed
@@ -114,9 +110,21 @@ def defers_cancels(tenant_id: int) -> bool:
     ).exists()
 
 
-def close(row: ActivationRow, *, to: str, upstream_state: str, now: datetime) -> ActivationRow:
-    """K5, K6 or K7 as far as still legal; the row as it then is. Announces and judges what changed."""
-    closed = move("activation_close", id=row.id, to=to, upstream_state=upstream_state, now=now)
+def close(
+    row: ActivationRow, *, to: str, upstream_state: str, provider: Provider, upstream_ref: str, now: datetime
+) -> ActivationRow:
+    """K5, K6 or K7 as far as still legal and the order still has this lease; the row as it then is. Announces
+    and judges what changed.
+    """
+    closed = move(
+        "activation_close",
+        id=row.id,
+        to=to,
+        upstream_state=upstream_state,
+        now=now,
+        lease_provider=provider.pk,
+        lease=upstream_ref,
+    )
     return _announced(closed, now=now)
 
 
@@ -231,10 +239,14 @@ def _check_cancellable(row: ActivationRow, *, now: datetime) -> None:
         raise errors.EarlyCancel(at=row.cancelable_after)
 
 
-def _too_early(row: ActivationRow, error: TooEarly, *, now: datetime) -> errors.EarlyCancel:
+def _too_early(
+    row: ActivationRow, error: TooEarly, *, upstream_ref: str, now: datetime
+) -> errors.EarlyCancel:
     """The provider's word on when it works is kept, for the page's countdown (U9)."""
     at = error.at or now + TRY_AGAIN_AFTER
-    Activation.objects.filter(pk=row.id).update(cancelable_after=at, updated_at=now)
+    Activation.objects.filter(pk=row.id, upstream_ref=upstream_ref).update(
+        cancelable_after=at, updated_at=now
+    )
     return errors.EarlyCancel(at=at)
 
 

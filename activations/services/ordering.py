@@ -26,6 +26,8 @@ from billing.prices import Rules, load_rules
 from portal import errors
 from providers.router import Route, find_route
 
+KEPT_OF_THE_WISH = ("exclude_prefixes", "include_providers", "exclude_providers", "min_price_micros")
+
 
 def order_activation(
     *,
@@ -138,8 +140,12 @@ def _quotes(
 
 
 def _remembered(route: Route, wish: Wish, terms: SaleTerms) -> dict[str, object]:
-    """What is kept of the choice; prefixes and life too, since a lost order's number is judged much later."""
-    later = {"exclude_prefixes": wish.exclude_prefixes, "life_seconds": terms.life_seconds}
+    """What is kept of the choice, and of the wish and terms what a number that is judged much later, a lost
+    order's or another one for it, is held to.
+    """
+    later = {name: getattr(wish, name) for name in KEPT_OF_THE_WISH} | {"life_seconds": terms.life_seconds}
+    if wish.operator != "any":
+        later["operator"] = wish.operator
     return {**route.decision, **{name: value for name, value in later.items() if value}}
 
 

@@ -29,13 +29,17 @@ SHOWN = {"billed", "again"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The activation that messages belong to, and what is needed to read and announce them."""
+    """The activation that messages belong to, what is needed to read and announce them, and the lease that
+    they came for; None: the one that it has.
+    """
 
     id: UUID
     tenant_id: int
     customer_id: int
     hex_id: str
     code_pattern: str
+    provider_id: int | None = None
+    upstream_ref: str | None = None
 
 
 class Unstorable(Exception):
@@ -95,6 +99,8 @@ def message_params(*, target: Target, sms: Sms, cost_micros: int | None, now: da
         "received_at": sms.received_at or now,
         "cost": cost_micros,
         "now": now,
+        "lease_provider": target.provider_id,
+        "lease": target.upstream_ref,
     }
 
 

@@ -79,12 +79,12 @@ BEGIN
     RETURN a;
 END $$;
 
--- A provider may have sold, or keeps money for, something that nobody here paid for: once per kind.
+-- A provider may have sold, or keeps money for, something that nobody here paid for: once per kind and provider.
 CREATE OR REPLACE FUNCTION activation_at_risk(
     p_id uuid, p_tenant bigint, p_provider bigint, p_kind text, p_micros bigint, p_note text, p_now timestamptz
 ) RETURNS void LANGUAGE sql AS $$
     INSERT INTO activations_moneyatrisk
         (tenant_id, activation_id, provider_id, kind, amount_micros, note, state, created_at)
     VALUES (p_tenant, p_id, p_provider, p_kind, p_micros, p_note, 'open', p_now)
-    ON CONFLICT (activation_id, kind) DO NOTHING;
+    ON CONFLICT (activation_id, kind, provider_id) DO NOTHING;
 $$;

@@ -4,10 +4,11 @@
 
 -- K5, K6, K7: p_to is 'canceled' or 'expired'; a used number of a channel that finalizes by itself does that (K8).
 -- p_is_free: a cancel that costs the customer no fee. p_cancel_at: the provider is not asked yet; a sweep cancels
--- there then.
+-- there then. p_lease and p_lease_provider name the lease that has ended (NULL: whichever the order has): one that was
+-- exchanged meanwhile ends nothing.
 CREATE OR REPLACE FUNCTION activation_close(
     p_id uuid, p_to text, p_upstream_state text, p_now timestamptz, p_is_free boolean DEFAULT false,
-    p_cancel_at timestamptz DEFAULT NULL
+    p_cancel_at timestamptz DEFAULT NULL, p_lease_provider bigint DEFAULT NULL, p_lease text DEFAULT NULL
 ) RETURNS activations_activation LANGUAGE plpgsql AS $$
 DECLARE
     a activations_activation;
@@ -17,7 +18,8 @@ DECLARE
 BEGIN
     SELECT * INTO a FROM activations_activation WHERE id = p_id FOR NO KEY UPDATE;
     v_empty := a.sms_status = 'smsRequested';
-    IF a.activation_status <> 'active' OR a.lease_state <> 'leased' OR (NOT v_empty AND p_to = 'canceled') THEN
+    IF a.activation_status <> 'active' OR a.lease_state <> 'leased' OR (NOT v_empty AND p_to = 'canceled')
+        OR p_lease <> a.upstream_ref OR p_lease_provider <> a.provider_id THEN
         RETURN a;
     END IF;
     v_to := CASE WHEN a.ends_finalized AND NOT v_empty THEN 'finalized' ELSE p_to END;

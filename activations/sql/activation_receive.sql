@@ -1,10 +1,12 @@
 -- A message of a lease: stored once, and what it means for state and money (K2, K4), in one transaction.
 -- Returns 'billed' (first message), 'again' (after a retry), 'unrequested', 'late' (both kept, not shown),
 -- 'repeat' (known already: nothing changed) or 'unknown' (no such lease).
--- p_cost is what the provider says that it charged (NULL: as agreed).
+-- p_cost is what the provider says that it charged (NULL: as agreed). p_lease and p_lease_provider name the lease that the
+-- message came for: the order may have another one by now (NULL: whichever it has).
 CREATE OR REPLACE FUNCTION activation_receive(
     p_id uuid, p_ref text, p_msg_id text, p_kind text, p_sender text, p_text text, p_code text,
-    p_is_cut boolean, p_received_at timestamptz, p_cost bigint, p_now timestamptz
+    p_is_cut boolean, p_received_at timestamptz, p_cost bigint, p_now timestamptz,
+    p_lease_provider bigint DEFAULT NULL, p_lease text DEFAULT NULL
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     a activations_activation;
@@ -15,6 +17,14 @@ BEGIN
     SELECT * INTO a FROM activations_activation WHERE id = p_id FOR NO KEY UPDATE;
     IF NOT FOUND OR a.lease_state <> 'leased' THEN
         RETURN 'unknown';
+    END IF;
+    IF p_lease <> a.upstream_ref OR p_lease_provider <> a.provider_id THEN
+        v_word := exchange_receive(p_id, p_lease_provider, p_lease, p_ref, p_msg_id, p_kind, p_sender, p_text, p_code,
+                                   p_is_cut, p_received_at, p_cost, p_now);
+        IF v_word IS NOT NULL THEN
+            RETURN v_word;
+        END IF;
+        SELECT * INTO a FROM activations_activation WHERE id = p_id;
     END IF;
     v_word := CASE
         WHEN a.activation_status <> 'active' THEN 'late'
@@ -67,13 +77,14 @@ END $$;
 CREATE OR REPLACE FUNCTION activation_callback(
     p_tenant bigint, p_provider bigint, p_body bytea, p_headers text,
     p_id uuid, p_ref text, p_msg_id text, p_kind text, p_sender text, p_text text, p_code text,
-    p_is_cut boolean, p_received_at timestamptz, p_cost bigint, p_now timestamptz
+    p_is_cut boolean, p_received_at timestamptz, p_cost bigint, p_now timestamptz,
+    p_lease_provider bigint DEFAULT NULL, p_lease text DEFAULT NULL
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     v_word text;
 BEGIN
     v_word := activation_receive(p_id, p_ref, p_msg_id, p_kind, p_sender, p_text, p_code, p_is_cut,
-                                 p_received_at, p_cost, p_now);
+                                 p_received_at, p_cost, p_now, p_lease_provider, p_lease);
     IF v_word <> 'repeat' THEN
         INSERT INTO webhooks_inboxmessage
             (tenant_id, provider_id, body, headers, received_at, processed_at, outcome)

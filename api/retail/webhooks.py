@@ -20,6 +20,7 @@ RECEIVED_HANDLER = "alternative.activation.updated"
 REPORT = "customer.activation_report.updated"
 REPORT_SHORT = "activation_report.updated"
 CLOSED = "customer.activation.closed"
+REPLACED = "customer.activation.number_replaced"
 LOW_CUSTOMER, LOW_ACCOUNT = "customer.low_balance", "account.low_balance"
 CUSTOMER = "customer.updated"
 
@@ -42,9 +43,10 @@ TYPES = {
     LOW_ACCOUNT: "The reseller's available balance fell below its threshold.",
     CUSTOMER: "The status of a customer changed.",
     CLOSED: "A number was cancelled, expired, finished or refunded.",
+    REPLACED: "A number that stayed silent was replaced: `phone` is another one.",
     **RENTAL_EVENTS,
 }
-OPTIONAL = frozenset({REPORT_SHORT, CLOSED, *RENTAL_EVENTS})
+OPTIONAL = frozenset({REPORT_SHORT, CLOSED, REPLACED, *RENTAL_EVENTS})
 RENTAL_IDS = ("rental_id", "customer_id", "service_id", "country_id", "phone")
 TENANT_ONLY = frozenset({LOW_ACCOUNT, RECEIVED_BY_TENANT})
 
@@ -56,6 +58,7 @@ EVERYBODYS: dict[str, tuple[str, ...]] = {
     "activation.expired": (CLOSED,),
     "activation.finalized": (CLOSED,),
     "activation.refunded": (CLOSED,),
+    "activation.number_replaced": (REPLACED,),
     **{name: (name,) for name in RENTAL_EVENTS},
 }
 
@@ -166,7 +169,7 @@ def sample(type_: str, is_customer: bool) -> dict[str, Any]:
         case "alternative.activation.updated":
             return {"activation_id": 100042, "phone": "14155552671", "service": "nf", "country": "12",
                     "status": "STATUS_OK", "code": "482913", "text": "Your code is 482913"}  # fmt: skip
-    data = dict(examples.RECEIVED)
+    data = dict(examples.ACTIVATION if type_ == REPLACED else examples.RECEIVED)
     if type_ == CLOSED:
         data["activation_status"] = "finalized"
     elif type_ in (REPORT, REPORT_SHORT):

@@ -296,6 +296,7 @@ TABLES = {
     "providers.routemark": "operator - - -",
     "activations.activation": "viewer - - -",
     "activations.attempt": "viewer - - -",
+    "activations.exchange": "viewer - - -",
     "activations.message": "viewer - - -",
     "activations.report": "viewer - - -",
     "activations.check": "viewer - - -",

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.identity import Buyer
 from accounts.models import Customer
 from activations.models import Activation
+from activations.services import closing
 from activations.services.ordering import order_activation
 from activations.services.receiving import Target, receive
 from activations.wish import PLAIN_TERMS, Wish
@@ -130,6 +131,11 @@ class Shop:
             "X-Sandbox-Timestamp": str(timestamp),
             "X-Sandbox-Signature": sign(self.upstream.key.encode(), "one", timestamp, body),
         }
+
+    def confirm_cancel(self, row, *, now):
+        """What follows when the provider has confirmed a cancel."""
+        lease = {"provider": self.provider, "upstream_ref": self.row(row.hex_id).upstream_ref}
+        return closing.close(row, to="canceled", upstream_state="canceled", **lease, now=now)
 
     def target(self, row):
         return Target(row.id, row.tenant_id, row.customer_id, row.hex_id, "")

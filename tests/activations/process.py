@@ -1,6 +1,7 @@
 """What the tests run in a process of its own, to be killed."""
 
 import os
+from datetime import datetime
 
 import django
 
@@ -11,6 +12,7 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.identity import Buyer  # noqa: E402
 from accounts.models import Customer  # noqa: E402
+from activations.services.exchanging import exchange_due  # noqa: E402
 from activations.services.ordering import order_activation  # noqa: E402
 from activations.wish import Wish  # noqa: E402
 from billing.prices import Rules  # noqa: E402
@@ -38,3 +40,8 @@ def order(customer_id, *, row_first):
             )
         )
     order_activation(buyer=buyer, wish=wish, request_key=None, channel="retail")
+
+
+def exchange(now):
+    """One sweep of exchanges at `now` (ISO)."""
+    exchange_due(datetime.fromisoformat(now))

@@ -92,10 +92,11 @@ def test_m7_a_stored_code_beats_a_cancel_that_upstream_confirms(shop, now):
     row = shop.order(now=now)
     shop.take_sms(row, "Your code is 123456", now=now)
 
-    with pytest.raises(NotCancellable, match="already received"):
-        closing.confirm_cancel(row, now=now)
+    kept = shop.confirm_cancel(row, now=now)
 
-    assert shop.row(row.hex_id).billing_status == "billed"
+    assert (kept.activation_status, kept.billing_status) == ("active", "billed")
+    with pytest.raises(NotCancellable, match="already received"):
+        closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now)
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -17,7 +17,7 @@ DUE_COLUMNS = """
     a.id, a.hex_id, a.tenant_id, a.customer_id, a.provider_id, a.upstream_ref, a.sms_status,
     a.activation_status,
     a.created_at, a.expire_at, a.cancel_requested_at, a.cost_micros, s.code_pattern, c.tries, c.gone,
-    CASE WHEN a.sms_status = 'smsRequested' THEN NULL ELSE ARRAY(
+    false AS is_former, CASE WHEN a.sms_status = 'smsRequested' THEN NULL ELSE ARRAY(
         SELECT m.upstream_ref FROM activations_message m WHERE m.activation_id = a.id) END AS known
 """
 
@@ -89,11 +89,25 @@ WHERE a.provider_id = %(provider)s AND a.phone = %(phone)s AND a.activation_stat
 ORDER BY a.created_at DESC LIMIT 1
 """  # noqa: S608
 
+# A former number of an order: its own lease, the order's state. Its messages are told apart when stored.
+FORMER_COLUMNS = """
+    a.id, a.hex_id, a.tenant_id, a.customer_id, x.provider_id, x.upstream_ref, a.sms_status,
+    a.activation_status,
+    a.created_at, x.expire_at, a.cancel_requested_at, x.cost_micros, s.code_pattern, x.tries, x.gone,
+    true AS is_former, NULL AS known
+"""
+FORMER_BY_REFERENCE = f"""
+SELECT {FORMER_COLUMNS}
+FROM activations_exchange x JOIN activations_activation a ON a.id = x.activation_id
+    JOIN providers_service s ON s.id = a.service_id
+WHERE x.provider_id = %(provider)s AND x.upstream_ref = ANY(%(refs)s)
+"""  # noqa: S608
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """One number to be asked about. `known`: references of its stored messages, None while there are none.
-    `gone`: how often in a row the provider did not know it.
+    `gone`: how often in a row the provider did not know it. `is_former`: its order shows another one.
     """
 
     id: UUID
@@ -111,11 +125,13 @@ class Due:
     code_pattern: str
     tries: int
     gone: int
+    is_former: bool
     known: list[str] | None
 
     @property
     def target(self) -> Target:
-        return Target(self.id, self.tenant_id, self.customer_id, self.hex_id, self.code_pattern)
+        lease = self.provider_id, self.upstream_ref
+        return Target(self.id, self.tenant_id, self.customer_id, self.hex_id, self.code_pattern, *lease)
 
     @property
     def awaits_first(self) -> bool:
@@ -149,8 +165,15 @@ def _claim(now: datetime) -> dict[str, object]:
 
 
 def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
-    """The numbers behind a provider's references, whatever became of them."""
-    return [Due(**row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})] if refs else []
+    """The numbers behind a provider's references, whatever became of them, former ones of orders too."""
+    if not refs:
+        return []
+    found = [Due(**row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})]
+    missing = set(refs).difference(row.upstream_ref for row in found)
+    if missing:
+        former = {"provider": provider_id, "refs": list(missing)}
+        found += [Due(**row) for row in rows(FORMER_BY_REFERENCE, former)]
+    return found
 
 
 def open_lease_on(provider_id: int, phone: str) -> list[Due]:

@@ -38,6 +38,8 @@ def apply(
     words = receive_all(target=row.target, messages=fresh, cost_micros=cost_micros, now=now)
     if any(word in {"billed", "again"} for word in words):
         return True
+    if row.is_former:
+        return bool(words)  # how it ends is seen by whoever gives it back
     if row.awaits_first and state in ENDED:
         return _ended_there(row, state=state, now=now)
     if row.awaits_first and row.expire_at <= now and state in OPEN | {UpstreamState.UNKNOWN}:
@@ -78,8 +80,16 @@ def _refunded_there(row: Due, *, now: datetime) -> bool:
 
 
 def close_due(row: Due, *, to: str, upstream_state: str, now: datetime) -> None:
-    """K5 or K6 for a number of a sweep; nothing when a code was first (M8)."""
-    closed = move("activation_close", id=row.id, to=to, upstream_state=upstream_state, now=now)
+    """K5 or K6 for a number of a sweep; nothing when a code was first (M8), or it was exchanged meanwhile."""
+    closed = move(
+        "activation_close",
+        id=row.id,
+        to=to,
+        upstream_state=upstream_state,
+        now=now,
+        lease_provider=row.provider_id,
+        lease=row.upstream_ref,
+    )
     if closed and not closed.is_open:
         tell_browser(tenant_id=row.tenant_id, customer_id=row.customer_id, hex_id=row.hex_id)
 

@@ -29,6 +29,8 @@ WHERE c.due_at > %(now)s AND c.parked_reason = '' AND c.kind = 'status' AND c.ac
 NOT_OURS = """
 SELECT ref FROM unnest(%(refs)s::text[]) AS ref WHERE NOT EXISTS (
     SELECT 1 FROM activations_activation a WHERE a.provider_id = %(provider)s AND a.upstream_ref = ref)
+    AND NOT EXISTS (
+    SELECT 1 FROM activations_exchange x WHERE x.provider_id = %(provider)s AND x.upstream_ref = ref)
 """
 
 # Settled attempts whose lease is none of ours: sold late, sold twice, or closed before its answer came.

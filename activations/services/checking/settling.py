@@ -30,7 +30,8 @@ def settle(row: Due, status: Status, *, now: datetime) -> bool:
         if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
             raise  # the connection is gone: nothing to do with this row
         log.error("check_failed", activation=row.hex_id, reason=type(error).__name__)
-        note_failed([row.id], reason=type(error).__name__, now=now, park=True)
+        if not row.is_former:
+            note_failed([row.id], reason=type(error).__name__, now=now, park=True)
         return True
 
 

@@ -1,0 +1,213 @@
+"""Giving numbers back that their orders do not show any more, and hearing what comes for them until then."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import Error
+
+from activations import policy
+from activations.database import call, rows, run
+from activations.services.checking.claims import FORMER_COLUMNS, Due
+from activations.services.receiving import Unstorable, receive_all
+from portal.encryption import SecretUnreadable
+from providers import health
+from providers.contract import (
+    Adapter,
+    Call,
+    Can,
+    ProviderError,
+    Status,
+    TooEarly,
+    UnknownToUpstream,
+    UpstreamState,
+    WrongState,
+)
+from providers.http import send_many
+from providers.models import Provider
+from providers.registry import adapter_for
+
+log = structlog.get_logger(__name__)
+PAID_BACK = {UpstreamState.CANCELED, UpstreamState.EXPIRED, UpstreamState.REFUNDED}
+CANCEL_AGAIN = timedelta(seconds=30)
+
+CLAIM = f"""
+WITH due AS (
+    SELECT id FROM activations_exchange WHERE state = 'returning' AND due_at <= %(now)s
+    ORDER BY due_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+UPDATE activations_exchange x SET due_at = %(until)s
+FROM due JOIN activations_exchange y ON y.id = due.id
+    JOIN activations_activation a ON a.id = y.activation_id
+    JOIN providers_service s ON s.id = a.service_id
+WHERE x.id = due.id
+RETURNING x.id AS exchange_id, x.cancelable_after, {FORMER_COLUMNS}
+"""  # noqa: S608
+# The row may hold another lease by now: then it has a due time of its own.
+LATER = """
+UPDATE activations_exchange SET due_at = %(due)s,
+    gone = CASE WHEN %(gone)s THEN least(gone + 1, 1000) ELSE 0 END,
+    tries = CASE WHEN %(failed)s THEN least(tries + 1, 1000) ELSE 0 END,
+    cancelable_after = coalesce(%(cancelable)s, cancelable_after)
+WHERE id = %(id)s AND upstream_ref = %(lease)s AND state = 'returning'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A number to be given back; `number` is its lease with the order's state."""
+
+    exchange_id: int
+    cancelable_after: datetime | None
+    number: Due
+    provider: Provider
+    adapter: Adapter
+
+    def is_cancelable(self, now: datetime) -> bool:
+        return (
+            Can.CANCEL in self.adapter.can
+            and self.cancelable_after is not None
+            and self.cancelable_after <= now
+        )
+
+
+def give_back(now: datetime) -> None:
+    """Ask about every former number that is due, and cancel there what stayed silent."""
+    formers = _claim(now)
+    asked = [one for one in formers if Can.STATUS in one.adapter.can]
+    questions: list[tuple[Former, Call[Status]]] = [
+        (one, one.adapter.status(upstream_ref=one.number.upstream_ref)) for one in asked
+    ]
+    silent = [
+        former for former, status, error in send_many(questions) if _hear(former, status, error, now=now)
+    ]
+    no_news = Status(UpstreamState.UNKNOWN)  # an option of the account may have taken the question away since
+    silent += [one for one in formers if one not in asked and _hear(one, no_news, None, now=now)]
+    cancels: list[tuple[Former, Call[int | None]]] = [
+        (one, one.adapter.cancel(upstream_ref=one.number.upstream_ref)) for one in silent
+    ]
+    for former, refunded, error in send_many(cancels):
+        _canceled(former, refunded, error, now=now)
+
+
+def _claim(now: datetime) -> list[Former]:
+    claim = {"now": now, "until": now + policy.CLAIM, "batch": policy.CHECK_BATCH}
+    grouped: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(CLAIM, claim):
+        grouped[row["provider_id"]].append(row)
+    providers = Provider.objects.in_bulk(grouped)
+    found = []
+    for provider_id, of_it in grouped.items():
+        provider = providers[provider_id]
+        try:
+            adapter = adapter_for(provider)
+        except (KeyError, SecretUnreadable) as error:
+            log.error("former_numbers_wait", provider=provider_id, reason=type(error).__name__)
+            continue  # they come back when the claim is over
+        for row in of_it:
+            facts = row.pop("exchange_id"), row.pop("cancelable_after")
+            found.append(Former(*facts, Due(**row), provider, adapter))
+    return found
+
+
+def _hear(former: Former, status: Status | None, error: ProviderError | None, *, now: datetime) -> bool:
+    """Act on what the provider says of it; True when it is to be cancelled now."""
+    if error is not None and not isinstance(error, UnknownToUpstream):
+        health.note_failure(former.provider.pk, error, now)
+        _later(former, now=now, failed=True)
+        return False
+    status = status or Status(UpstreamState.GONE)
+    if status.messages:
+        _receive(former, status, now=now)
+    elif status.state in PAID_BACK:
+        _end(former, "returned", reason=f"upstream says {status.state.value}", now=now)
+    elif status.state is UpstreamState.FINISHED:
+        _end(former, "kept", reason="upstream says finished", micros=former.number.cost_micros, now=now)
+    elif status.state is UpstreamState.GONE:
+        if former.number.gone + 1 >= policy.GONE_ANSWERS_NEEDED:
+            _end(former, "kept", reason="unknown there", micros=former.number.cost_micros, now=now)
+        else:
+            _later(former, now=now, gone=True)
+    elif former.is_cancelable(now):
+        return True
+    else:
+        _later(former, now=now)
+    return False
+
+
+def _receive(former: Former, status: Status, *, now: datetime) -> None:
+    """Its messages are the order's if that still waits; else they are kept, and the number is paid for."""
+    try:
+        receive_all(
+            target=former.number.target, messages=status.messages, cost_micros=status.cost_micros, now=now
+        )
+    except (Unstorable, Error) as error:
+        if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
+            raise  # the connection is gone: nothing to do with this row
+        log.error("check_failed", activation=former.number.hex_id, reason=type(error).__name__)
+        _later(former, now=now, failed=True)
+
+
+def _canceled(former: Former, refunded: int | None, error: ProviderError | None, *, now: datetime) -> None:
+    if error is None:
+        cost, fee = former.number.cost_micros, former.provider.cancel_fee_micros
+        kept = fee if refunded is None else max(cost - refunded, 0)
+        _end(former, "returned", reason="given back", kind="kept_fee", micros=kept, now=now)
+    elif isinstance(error, TooEarly):
+        _later(former, now=now, cancelable_after=error.at or now + CANCEL_AGAIN)
+    else:
+        if not isinstance(error, WrongState | UnknownToUpstream):
+            health.note_failure(former.provider.pk, error, now)
+        _later(former, now=now, failed=True)  # its status will say what became of it
+
+
+def _later(
+    former: Former,
+    *,
+    now: datetime,
+    failed: bool = False,
+    gone: bool = False,
+    cancelable_after: datetime | None = None,
+) -> None:
+    """Look again, at the latest when it can be cancelled or its time is over; but not for ever."""
+    number = former.number
+    if number.expire_at + policy.EXPIRY_GRACE <= now:
+        _end(former, "kept", reason="not given back in time", micros=number.cost_micros, now=now)
+        return
+    interval = former.provider.check_seconds * 2 ** (min(number.tries + 1, 4) if failed else 1)
+    due = now + (policy.GONE_AGAIN if gone else timedelta(seconds=min(interval, 60)))
+    lock = cancelable_after or former.cancelable_after
+    ends = [at for at in (lock, number.expire_at) if at is not None and at > now]
+    run(
+        LATER,
+        {
+            "id": former.exchange_id,
+            "lease": number.upstream_ref,
+            "due": min([due, *ends]),
+            "gone": gone,
+            "failed": failed,
+            "cancelable": cancelable_after,
+        },
+    )
+
+
+def _end(
+    former: Former, state: str, *, reason: str, now: datetime, kind: str = "orphan", micros: int = 0
+) -> None:
+    number = former.number
+    call(
+        "exchange_end",
+        exchange=former.exchange_id,
+        lease=number.upstream_ref,
+        state=state,
+        outcome="released",
+        reason=reason,
+        kind=kind,
+        micros=micros,
+        now=now,
+    )
+    log.info("former_number_ended", activation=number.hex_id, outcome=state, kept_micros=micros)
