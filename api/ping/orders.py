@@ -18,7 +18,7 @@ from api.ping.services import SHOP
 from api.repeats import digest_of, request_key
 from billing.prices import Rules, rules_in
 from portal.errors import NoNumbers, PortalError, UnknownActivation, UpstreamUnavailable, ValidationError
-from providers.product_list import ORDERED, Product, listed_products
+from providers.product_list import ORDERED, Product, listed_product
 
 MINE = (
     "LEFT JOIN activations_activation a ON a.ord_id = %(order_id)s AND a.tenant_id = k.tenant_id"
@@ -79,14 +79,14 @@ def create(asked: Asked) -> HttpResponse:
 
 def _check_capability(asked: Asked, product: Product, wanted: str, rules: Rules) -> None:
     """Raises ValidationError when there is no number because nobody offers it in that way."""
-    found, _ = listed_products(
+    found = listed_product(
+        product,
         tenant_id=asked.buyer.tenant_id,
         is_test=asked.buyer.is_test,
         rules=rules,
-        only=product,
         now=timezone.now(),
     )
-    if found and wanted not in wire.capabilities(found[0]):
+    if found and wanted not in wire.capabilities(found):
         raise ValidationError(
             {"capability": f"{wanted} is not offered by this service."}, refusal="capability"
         )

@@ -11,7 +11,7 @@ from api.ping.entry import Asked, ping
 from api.ping.reading import SERVICES, page_of, product_of, service_id
 from billing.prices import rules_along, rules_in
 from portal.errors import UnknownService
-from providers.product_list import listed_products
+from providers.product_list import listed_product, listed_products
 
 OWNER = "coalesce(t.live_tenant_id, t.id)"  # a product has the same id for live and for test keys
 RULES = rules_along(tenant="k.tenant_id", group='c."group"')
@@ -43,18 +43,18 @@ def detail(asked: Asked, product_id: str) -> HttpResponse:
     """S2: one service, with how long a code takes and how often it comes."""
     owner_id, rules = asked.found
     product = product_of(product_id, buyer=asked.buyer, owner_id=owner_id)
-    found, _ = listed_products(
+    found = listed_product(
+        product,
         tenant_id=asked.buyer.tenant_id,
         is_test=asked.buyer.is_test,
         rules=rules_in(rules),
-        only=product,
         now=timezone.now(),
     )
-    if not found:
-        raise UnknownService()  # nobody lists it any more, or it may no longer be ordered
+    if found is None:
+        raise UnknownService()
     service = {
-        **wire.service(found[0], public_id=product_id),
-        "estimated_wait_seconds": found[0].wait_seconds,
-        "success_rate": found[0].success_rate,
+        **wire.service(found, public_id=product_id),
+        "estimated_wait_seconds": found.wait_seconds,
+        "success_rate": found.success_rate,
     }
     return wire.success(service=service)
