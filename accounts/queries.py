@@ -44,6 +44,18 @@ def members_of(tenant: Tenant) -> QuerySet[Member]:
     return Member.objects.filter(tenant=tenant).select_related("user").order_by("id")
 
 
+def mails_of_owners(tenant: Tenant) -> list[str]:
+    """Where a reseller's owners read mail."""
+    owners = members_of(tenant).filter(role=Member.Role.OWNER, is_active=True, user__is_active=True)
+    return list(owners.values_list("user__email", flat=True))
+
+
+def mails_of_operators() -> list[str]:
+    """Where the platform's operators read mail."""
+    people = User.objects.filter(tenant=None, is_superuser=True, is_active=True)
+    return sorted(people.values_list("email", flat=True))
+
+
 def customers_of(tenant: Tenant) -> QuerySet[Customer]:
     """The newest first."""
     return Customer.objects.filter(tenant=tenant).order_by("-created_at", "-id")

@@ -27,6 +27,7 @@ from activations.rental_admin import RentalAdmin
 from activations.report_admin import ReportAdmin
 from activations.risk_admin import MoneyAtRiskAdmin
 from activations.services.closing import refund
+from activations.stuck_admin import ChecksAgain
 from portal.admin import (
     MANAGERS,
     OPERATOR,
@@ -240,7 +241,7 @@ class MessageAdmin(ShowsMessages, ReadOnlyAdmin):
 
 
 @admin.register(Check)
-class CheckAdmin(UnnamedProviders, ReadOnlyAdmin):
+class CheckAdmin(ChecksAgain, UnnamedProviders, ReadOnlyAdmin):
     """What is due, and what was parked with its reason."""
 
     list_display = ["activation", "tenant", "provider", "kind", "due_at", "tries", "parked_reason"]

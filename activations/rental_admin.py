@@ -12,6 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from activations.models import Rental, RentalAttempt, RentalDue, RentalMessage, RentalTerm
+from activations.stuck_admin import ChecksAgain
 from portal.admin import OPERATOR, OwnRelated, Period, ReadOnlyAdmin, ReadOnlyInline, masked, money, role_of
 from providers.admin import UnnamedProviders
 
@@ -164,7 +165,7 @@ class RentalMessageAdmin(ShowsRentalMessages, ReadOnlyAdmin):
 
 
 @admin.register(RentalDue)
-class RentalDueAdmin(UnnamedProviders, ReadOnlyAdmin):
+class RentalDueAdmin(ChecksAgain, UnnamedProviders, ReadOnlyAdmin):
     """What is due for rentals, and what was parked with its reason."""
 
     list_display = ["rental", "tenant", "provider", "kind", "due_at", "tries", "parked_reason"]

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from activations.history import count_due
-from activations.services import checking
+from activations.services import checking, draining
 from activations.services.auditing import audit
 from activations.services.callbacks import match_inbox
 from activations.services.endings import tell_due_ends
@@ -104,6 +104,12 @@ def renew_rentals() -> None:
 def tell_providers_of_reports() -> None:
     """Pass customers' reports on to the providers that take them."""
     send_due_reports(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def note_drained_providers() -> None:
+    """Find out which draining providers have nothing left to do. Running it twice tells nothing twice."""
+    draining.note_drained_providers(timezone.now())
 
 
 @shared_task(ignore_result=True)

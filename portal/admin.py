@@ -8,6 +8,7 @@ test twin. Another tenant's row does not exist: it answers 404 like an id that n
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
@@ -184,6 +185,25 @@ class Period(RangeDateTimeFilter):
                 aware = timezone.make_aware(at) if timezone.is_naive(at) else at
                 queryset = queryset.filter(**{f"{self.field_path}__{lookup}": aware})
         return queryset
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One tile of templates/admin/_figures.html. `is_bad`: somebody should look."""
+
+    label: str
+    value: str
+    note: str
+    link: str = ""
+    is_bad: bool = False
+
+
+def span(seconds: int) -> str:
+    """A length of time in its two largest units."""
+    minutes, hours = seconds // 60, seconds // 3600
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{minutes} min" if minutes < 120 else f"{hours} h {minutes % 60} min"
 
 
 def dollars(micros: int | None) -> str:

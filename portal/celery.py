@@ -79,9 +79,13 @@ EXCHANGES = ("activations.tasks.exchange_silent_numbers",)
 RENEWAL_SECONDS = 15.0
 RENEWALS = ("activations.tasks.renew_rentals",)
 COUNT_SECONDS = 60.0
-COUNTS = ("activations.tasks.count_history", "activations.tasks.measure_routes")
-PRICE_LIST_SECONDS = 5.0  # each provider has a due time of its own; this is how soon "sync now" begins
-PRICE_LISTS = ("providers.tasks.sync_due_catalogues",)
+COUNTS = (
+    "activations.tasks.count_history",
+    "activations.tasks.measure_routes",
+    "activations.tasks.note_drained_providers",
+)
+PROVIDERS_SECONDS = 5.0  # each row has a due time of its own; this is how soon "sync now" begins
+PROVIDERS = ("providers.tasks.sync_due_catalogues", "providers.tasks.tell_of_changes")
 DAILY_LATE_SECONDS = 300.0
 DAILY = (
     ("activations.tasks.erase_old_texts", crontab(minute=40)),  # every hour, so that no run has much to do
@@ -99,7 +103,7 @@ EVERY = [
     *((name, EXCHANGE_SECONDS, 3 * EXCHANGE_SECONDS) for name in EXCHANGES),
     *((name, RENEWAL_SECONDS, RENEWAL_SECONDS) for name in RENEWALS),
     *((name, COUNT_SECONDS, COUNT_SECONDS) for name in COUNTS),
-    *((name, PRICE_LIST_SECONDS, PRICE_LIST_SECONDS) for name in PRICE_LISTS),
+    *((name, PROVIDERS_SECONDS, PROVIDERS_SECONDS) for name in PROVIDERS),
 ]
 app.conf.beat_schedule = {
     name: {"task": name, "schedule": seconds, "options": {"expires": expires}}

@@ -4,7 +4,6 @@ person may see.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -16,21 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from activations.models import Activation, Check, MoneyAtRisk, Report
-from portal.admin import dollars, visible
+from portal.admin import Figure, dollars, span, visible
 from providers.models import Provider, ProviderHealth
 
 LATE_SECONDS, CHECKING_SECONDS, REPORT_SECONDS = 60, 300, 24 * 3600
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One tile. `is_bad`: somebody should look."""
-
-    label: str
-    value: str
-    note: str
-    link: str
-    is_bad: bool = False
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +53,7 @@ def _ordering(request: HttpRequest, now: datetime) -> Figure:
     waiting = _rows(request, Activation).filter(activation_status="active", lease_state="ordering")
     found = waiting.aggregate(count=Count("pk"), oldest=Min("created_at"))
     seconds = _age(found["oldest"], now)
-    note = f"the oldest for {_span(seconds)}" if found["count"] else "every order's outcome is known"
+    note = f"the oldest for {span(seconds)}" if found["count"] else "every order's outcome is known"
     link = _list(Activation, lease_state__exact="ordering")
     return Figure("Being found out", f"{found['count']:,}", note, link, seconds > CHECKING_SECONDS)
 
@@ -74,7 +62,7 @@ def _due(request: HttpRequest, now: datetime) -> Figure:
     oldest = _rows(request, Check).filter(parked_reason="", due_at__lte=now).aggregate(at=Min("due_at"))["at"]
     seconds = _age(oldest, now)
     note = "how long the oldest check has been due" if oldest else "no check is due"
-    return Figure("Oldest due check", _span(seconds), note, _list(Check), seconds > LATE_SECONDS)
+    return Figure("Oldest due check", span(seconds), note, _list(Check), seconds > LATE_SECONDS)
 
 
 def _parked(request: HttpRequest) -> Figure:
@@ -108,7 +96,7 @@ def _reports(request: HttpRequest, now: datetime) -> Figure:
         .aggregate(count=Count("pk"), oldest=Min("created_at"))
     )
     seconds = _age(found["oldest"], now)
-    note = f"the oldest for {_span(seconds)}" if found["count"] else "every report is decided"
+    note = f"the oldest for {span(seconds)}" if found["count"] else "every report is decided"
     link = _list(Report, status__exact="inReview")
     return Figure("Reports waiting", f"{found['count']:,}", note, link, seconds > REPORT_SECONDS)
 
@@ -123,11 +111,3 @@ def _at_risk(request: HttpRequest) -> Figure:
 
 def _age(since: datetime | None, now: datetime) -> int:
     return max(0, int((now - since).total_seconds())) if since else 0
-
-
-def _span(seconds: int) -> str:
-    """A length of time in its two largest units."""
-    minutes, hours = seconds // 60, seconds // 3600
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{minutes} min" if minutes < 120 else f"{hours} h {minutes % 60} min"

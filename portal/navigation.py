@@ -69,6 +69,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.HistoryMark", "bookmark"),
         ("providers.CatalogueSync", "sync"),
         ("providers.OfferDay", "show_chart"),
+        ("providers.ProviderAlert", "notifications"),
         ("providers.CatalogueChange", "change_circle"),
         ("providers.RoutingRule", "rule"),
         ("providers.ProviderSpend", "payments"),

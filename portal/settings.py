@@ -459,6 +459,8 @@ EXPIRY_GRACE_SECONDS = env.natural("EXPIRY_GRACE_SECONDS", default=45)
 TEXT_SHOWN_HOURS = env.natural("TEXT_SHOWN_HOURS", default=24)
 TEXT_KEPT_DAYS = env.natural("TEXT_KEPT_DAYS", default=30)
 # How long webhook deliveries can be looked at, and events replayed.
+# After operators and owners were told of a provider's state they hear of the next change no sooner than that.
+PROVIDER_ALERT_QUIET_SECONDS = env.natural("PROVIDER_ALERT_QUIET_SECONDS", default=900)
 WEBHOOKS_KEPT_DAYS = env.natural("WEBHOOKS_KEPT_DAYS", default=30)
 
 # --- Work -------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from providers.models import (
     Country,
     Offer,
     OfferDay,
+    ProviderAlert,
     ProviderHealth,
     Service,
 )
@@ -179,6 +180,19 @@ class CatalogueSyncAdmin(ReadOnlyAdmin):
     list_filter = ["trouble"]
     search_fields = ["provider__display_name", "=provider__public_no"]
     ordering = ["next_sync_at"]
+    list_select_related = ["provider"]
+
+
+@admin.register(ProviderAlert)
+class ProviderAlertAdmin(ReadOnlyAdmin):
+    """What people were told of providers, and what they are told next."""
+
+    tenant_path = "provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["provider", "subject", "told", "current", "reason", "told_at", "due_at"]
+    list_filter = [("subject", ChoicesDropdownFilter)]
+    search_fields = ["provider__display_name", "=provider__public_no"]
+    ordering = ["-told_at"]
     list_select_related = ["provider"]
 
 

@@ -161,6 +161,7 @@ class Call(Generic[T_co]):
     timeout_seconds: float = 8.0
     max_bytes: int = 65_536
     is_read: bool = True  # a read that fails tells nothing; a write that fails may have happened
+    account: Account | None = None  # on whose behalf it is made
 
 
 # --- what comes back ---
@@ -361,6 +362,7 @@ class Account:
     timeout_seconds: float = 8.0
     callback_url: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+    provider_id: int = 0  # our row; 0: there is none
 
 
 class Shape(StrEnum):

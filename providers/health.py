@@ -4,9 +4,8 @@ Trouble that the upstream names (funds, key, ban, rate) pauses it until a time. 
 the breaker for a time that doubles with each further failure; when it is over the router lets one order
 through (`take_probe`), so that a provider that hangs keeps one thread and not all, and a success closes the
 breaker. An operator's pause and a reached daily cap stop a provider likewise; what calls come to neither ends
-nor hides them. Only a change of state is told: as an
-event to the tenant whose account it is, and for the shared pool, which has no tenant, as a warning in the log
-that the operator's alerts watch.
+nor hides them. Only a change of state is told: as a warning in the log, and as a note for
+providers.services.alerting, written in the transaction that changed it.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
+from providers.alerts import note_state
 from providers.contract import (
     BadCredentials,
     Banned,
@@ -29,8 +29,7 @@ from providers.contract import (
     Unreachable,
 )
 from providers.http import GivenUp
-from providers.models import Provider, ProviderHealth
-from webhooks.models import Event
+from providers.models import ProviderHealth
 
 TRIPPED_AFTER = 5  # failures in a row
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 300
@@ -171,13 +170,7 @@ def _write(sql: str, provider_id: int, reason: str, now: datetime, **facts: Any)
             changed = cursor.fetchone()
         before, after = changed or ("ok", "ok")
         if (before or "ok") != after:
-            _tell(provider_id, before or "ok", after, reason)
-
-
-def _tell(provider_id: int, before: str, after: str, reason: str) -> None:
-    """Runs in the transaction that changed the state."""
-    provider = Provider.objects.only("tenant_id", "public_no").get(pk=provider_id)
-    payload = {"provider": provider.public_no, "before": before, "state": after, "reason": reason}
-    log.warning("provider_state_changed", **payload)
-    if provider.tenant_id is not None:
-        Event.objects.create(tenant_id=provider.tenant_id, type="provider.state_changed", payload=payload)
+            log.warning(
+                "provider_state_changed", provider_id=provider_id, before=before, state=after, reason=reason
+            )
+            note_state(provider_id, before=before or "ok", after=after, reason=reason, now=now)

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Tenant
 from portal.encryption import EncryptedSecret
+from providers.alert_models import ProviderAlert
 from providers.listing_models import Listing
 from providers.mapping_models import UnmappedCode
 from providers.routing_models import (
@@ -314,6 +315,8 @@ class CatalogueSync(models.Model):
     )
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When a list was last taken over.")
     offers = models.PositiveIntegerField(default=0, db_default=0, help_text="In that list, and mapped.")
+    balance_micros = models.BigIntegerField(null=True, help_text="Our funds there, asked with the list.")
+    balance_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["next_sync_at"], name="sync_due")]
@@ -353,6 +356,7 @@ __all__ = [
     "Offer",
     "OfferDay",
     "Provider",
+    "ProviderAlert",
     "ProviderHealth",
     "ProviderSpend",
     "RouteMark",

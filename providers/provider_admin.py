@@ -22,7 +22,17 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from portal.admin import MANAGERS, OPERATOR, OPERATORS, OWNERS, OwnRelated, ScopedAdmin, role_of
+from portal.admin import (
+    MANAGERS,
+    OPERATOR,
+    OPERATORS,
+    OWNERS,
+    OwnRelated,
+    ScopedAdmin,
+    dollars,
+    percent,
+    role_of,
+)
 from portal.dialogs import dialog, go_to
 from portal.encryption import SecretUnreadable
 from portal.errors import ValidationError
@@ -30,6 +40,8 @@ from providers import health
 from providers.capabilities import capabilities_of
 from providers.catalogue.due import ask_for_sync
 from providers.contract import Option, Shape
+from providers.desk import days_left, with_funds
+from providers.desk_admin import days_text, desk_of
 from providers.models import Provider
 from providers.registry import ADAPTERS
 from providers.services import accounts
@@ -217,6 +229,7 @@ class ProviderAdmin(ScopedAdmin):
     visible_to = MANAGERS
     changeable_by = OWNERS
     addable_by = OPERATORS
+    change_form_outer_before_template = "admin/providers/_desk.html"
     list_display = [
         "display_name",
         "public_no",
@@ -224,12 +237,16 @@ class ProviderAdmin(ScopedAdmin):
         "tenant",
         "show_state",
         "show_health",
+        "show_funds",
+        "show_days",
+        "show_success",
+        "show_offers",
         "priority",
     ]
     list_filter = ["protocol", "is_enabled", ("tenant", OwnRelated)]
     search_fields = ["display_name", "=public_no"]
     ordering = ["priority", "public_no"]
-    list_select_related = ["tenant", "health"]
+    list_select_related = ["tenant", "health", "sync"]
     readonly_fields = [
         "public_no", "show_state", "show_options", "secret_state", "callback_secret_state", "show_health",
         "callback_path", "abilities", "created_at",
@@ -268,6 +285,38 @@ class ProviderAdmin(ScopedAdmin):
             for title, parts in fieldsets
             if not set(parts["fields"]) <= left_out
         ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        return with_funds(super().get_queryset(request), now=timezone.now())
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        context = dict(extra_context or {})
+        if object_id and request.method == "GET" and (provider := self.get_object(request, object_id)):
+            context["desk"] = desk_of(request, provider, now=timezone.now())
+        return super().changeform_view(request, object_id, form_url, context)
+
+    @display(description="funds there")
+    def show_funds(self, provider: Provider) -> str:
+        return dollars(provider.sync.balance_micros) if hasattr(provider, "sync") else "–"
+
+    @display(description="they last")
+    def show_days(self, provider: Provider) -> str:
+        left = days_left(provider, now=timezone.now())
+        return "–" if left is None else days_text(left)
+
+    @display(description="success", ordering="measured_success")
+    def show_success(self, provider: Any) -> str:
+        return percent(provider.measured_success)
+
+    @display(description="offers", ordering="sync__offers")
+    def show_offers(self, provider: Provider) -> str:
+        return f"{provider.sync.offers:,}" if hasattr(provider, "sync") else "–"
 
     @display(description="selling", label=STATE_COLORS)
     def show_state(self, provider: Provider) -> str:

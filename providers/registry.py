@@ -28,6 +28,7 @@ def adapter_for(provider: Provider) -> Adapter:
         timeout_seconds=provider.timeout_seconds,
         callback_url=callback_url(provider.callback_token),
         options=provider.options,
+        provider_id=provider.pk or 0,
     )
     return ADAPTERS[provider.protocol](account)
 

@@ -197,6 +197,7 @@ def _candidate(one: Priced) -> Candidate:
         timeout_seconds=row.timeout_seconds,
         callback_url=callback_url(row.callback_token),
         options={} if row.options == "{}" else json.loads(row.options),
+        provider_id=row.provider_id,
     )
     return Candidate(
         offer_id=row.offer_id,

@@ -8,6 +8,7 @@ from django.utils import timezone
 from portal.secrets import unreadable_secrets
 from providers.catalogue.due import sync_due
 from providers.catalogue.pruning import prune_charts
+from providers.services.alerting import tell_due
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +17,12 @@ log = structlog.get_logger(__name__)
 def sync_due_catalogues() -> None:
     """Read the price lists whose time has come. Running it twice changes nothing."""
     sync_due(timezone.now)
+
+
+@shared_task(ignore_result=True)
+def tell_of_changes() -> None:
+    """Tell operators and owners what changed about providers. Running it twice tells nothing twice."""
+    tell_due(now=timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection, transaction
 
-from accounts.models import User
+from accounts.queries import mails_of_operators
 from activations import checks as order_checks
 from billing import checks as ledger_checks
 
@@ -51,10 +51,5 @@ def audit() -> None:
         f"The ledger is wrong in {len(found)} places",
         f"The nightly check found this and changed nothing:\n\n{lines}\n\nSee: manage.py check_ledger\n",
         settings.DEFAULT_FROM_EMAIL,
-        _operators(),
+        mails_of_operators(),
     )
-
-
-def _operators() -> list[str]:
-    people = User.objects.filter(tenant=None, is_superuser=True, is_active=True)
-    return sorted(people.values_list("email", flat=True))

@@ -59,3 +59,6 @@ def page(*, next_cursor: Any = ..., **items: list[Any]) -> dict[str, Any]:
     """A list with one item on its only page."""
     paging = {"page": 1, "limit": 10, "pages": 1, "total": 1}
     return {**items, **paging, **({} if next_cursor is ... else {"next_cursor": next_cursor})}
+
+
+PROVIDER = {"provider": 7, "before": "ok", "state": "out_of_funds", "reason": "out_of_funds"}

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from api.retail import rental_schema, webhooks
-from api.retail.schema import CENTS, COMPONENTS, CUSTOMER_ID, MAYBE_WORD, WHOLE, WORD, Schema, object_of, ref
+from api.retail.schema import (
+    CENTS,
+    COMPONENTS,
+    CUSTOMER_ID,
+    MAYBE_WORD,
+    WHOLE,
+    WORD,
+    Schema,
+    about,
+    object_of,
+    ref,
+)
 from webhooks.payloads import API_VERSION
 
 ACTIVATION = COMPONENTS["Activation"]
@@ -18,6 +29,11 @@ DATA: dict[str, Schema] = {
     webhooks.LOW_ACCOUNT: object_of(balance=CENTS),
     webhooks.LOW_CUSTOMER: object_of(customer_id=CUSTOMER_ID, balance=CENTS),
     webhooks.CUSTOMER: ref("Customer"),
+    webhooks.PROVIDER: object_of(
+        provider=about(WHOLE, "Its number."), before=WORD, reason=WORD,
+        state=about(WORD, "`ok`, `degraded` (its calls fail), `out_of_funds`, `bad_credentials`, `banned`, "
+                    "`paused`, `spent` (daily cap), `unmapped_codes` or `drained`."),
+    ),
     webhooks.RECEIVED_HANDLER: object_of(
         activation_id=WHOLE, phone=WORD, service=WORD, country=WORD,
         status={"type": "string", "enum": ["STATUS_OK"]}, code=MAYBE_WORD, text=MAYBE_WORD,

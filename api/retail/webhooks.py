@@ -23,6 +23,7 @@ CLOSED = "customer.activation.closed"
 REPLACED = "customer.activation.number_replaced"
 LOW_CUSTOMER, LOW_ACCOUNT = "customer.low_balance", "account.low_balance"
 CUSTOMER = "customer.updated"
+PROVIDER = "provider.state_changed"
 
 RENTED, SMS_OF_RENTAL = "rental.created", "rental.message_received"
 RENTAL_EVENTS = {
@@ -44,16 +45,18 @@ TYPES = {
     CUSTOMER: "The status of a customer changed.",
     CLOSED: "A number was cancelled, expired, finished or refunded.",
     REPLACED: "A number that stayed silent was replaced: `phone` is another one.",
+    PROVIDER: "The state of an account of your own at a provider changed.",
     **RENTAL_EVENTS,
 }
-OPTIONAL = frozenset({REPORT_SHORT, CLOSED, REPLACED, *RENTAL_EVENTS})
+OPTIONAL = frozenset({REPORT_SHORT, CLOSED, REPLACED, PROVIDER, *RENTAL_EVENTS})
 RENTAL_IDS = ("rental_id", "customer_id", "service_id", "country_id", "phone")
-TENANT_ONLY = frozenset({LOW_ACCOUNT, RECEIVED_BY_TENANT})
+TENANT_ONLY = frozenset({LOW_ACCOUNT, RECEIVED_BY_TENANT, PROVIDER})
 
 # Canonical event → names, the same for tenant and customer; what depends on the order is in `names`.
 EVERYBODYS: dict[str, tuple[str, ...]] = {
     "report.updated": (REPORT, REPORT_SHORT),
     "customer.updated": (CUSTOMER,),
+    PROVIDER: (PROVIDER,),
     "activation.canceled": (CLOSED,),
     "activation.expired": (CLOSED,),
     "activation.finalized": (CLOSED,),
@@ -88,6 +91,8 @@ def build(event: Event, type_: str, is_customer: bool) -> dict[str, Any] | None:
     """The `data` from the rows as they are now; None when the order or customer is gone."""
     if type_ == LOW_ACCOUNT:
         return {"balance": cents_down(balance_of_tenant(event.tenant).available_micros)}
+    if type_ == PROVIDER:
+        return {name: event.payload.get(name) for name in examples.PROVIDER}
     if type_ in (LOW_CUSTOMER, CUSTOMER):
         return _about_customer(event, type_)
     if type_ in RENTAL_EVENTS:
@@ -164,6 +169,8 @@ def sample(type_: str, is_customer: bool) -> dict[str, Any]:
             return {"balance": 2301}
         case "customer.low_balance":
             return {"customer_id": examples.CUSTOMER_ID, "balance": 90}
+        case "provider.state_changed":
+            return dict(examples.PROVIDER)
         case "customer.updated":
             return {**examples.CUSTOMER, "status": "paused"}
         case "alternative.activation.updated":

@@ -238,6 +238,7 @@ class OnlineSim(Adapter):
             headers={"Authorization": f"Bearer {self.account.secret}"},
             json={"action": action, "key": self.account.secret, **content},
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             max_bytes=LIST_BYTES if is_list else 65_536,
             is_read=is_list,
         )

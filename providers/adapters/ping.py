@@ -204,6 +204,7 @@ class Ping(Adapter):
             read,
             headers={"X-Ping-Api-Key": self.account.secret},
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             **facts,
         )
 
@@ -216,6 +217,7 @@ class Ping(Adapter):
             headers={"X-Ping-Api-Key": self.account.secret},
             json=content,
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             is_read=False,
         )
 

@@ -127,6 +127,7 @@ class RentVerify(Adapter):
             read,
             headers={"X-API-Token": key, "Authorization": f"Bearer {key}"},
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             max_bytes=LONG_LIST_BYTES,
         )
 

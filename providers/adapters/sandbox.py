@@ -193,6 +193,7 @@ class Sandbox(Adapter):
             read,
             headers={"X-Api-Key": self.account.secret},
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             max_bytes=max_bytes,
         )
 
@@ -205,6 +206,7 @@ class Sandbox(Adapter):
             headers={"X-Api-Key": self.account.secret},
             json=content,
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             is_read=False,
         )
 

@@ -16,8 +16,10 @@ from django.db import connection
 from portal.encryption import SecretUnreadable
 from providers.catalogue.syncing import Synced, sync_offers
 from providers.contract import Can, ProviderError
+from providers.health import note_failure
+from providers.http import send
 from providers.models import CatalogueSync, Provider
-from providers.registry import ADAPTERS
+from providers.registry import ADAPTERS, adapter_for
 
 CLAIM = timedelta(minutes=1)  # for one answer of the provider or one writing, not for the whole reading
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30, 3_600
@@ -55,6 +57,10 @@ SETTLE = """
 UPDATE providers_cataloguesync SET tries = %(tries)s, trouble = %(trouble)s,
     asked = CASE WHEN next_sync_at = %(claimed)s THEN '' ELSE asked END,
     next_sync_at = CASE WHEN next_sync_at = %(claimed)s THEN %(next)s ELSE next_sync_at END
+WHERE provider_id = %(provider)s
+"""
+BALANCE = """
+UPDATE providers_cataloguesync SET balance_micros = %(balance)s, balance_at = %(now)s
 WHERE provider_id = %(provider)s
 """
 ASK = """
@@ -131,6 +137,7 @@ def _work(claim: _Claim) -> None:
     accept_short = claim.asked == CatalogueSync.Asked.ACCEPT
     try:
         synced = sync_offers(provider, claim.clock(), accept_short=accept_short, after_call=claim.keep)
+        _note_balance(claim, provider)
     except (ProviderError, SecretUnreadable) as error:
         _fail(claim, provider, getattr(error, "code", "secret_unreadable"), getattr(error, "until", None))
     except Exception as error:  # a mistake of ours, or of an adapter: the neighbours are not to wait (O7)
@@ -138,6 +145,19 @@ def _work(claim: _Claim) -> None:
         _fail(claim, provider, f"error: {type(error).__name__}", None)
     else:
         _done(claim, provider, synced)
+
+
+def _note_balance(claim: _Claim, provider: Provider) -> None:
+    """Remember what funds are left there, where the protocol tells; that it fails spoils no price list."""
+    adapter = adapter_for(provider)
+    if Can.BALANCE not in adapter.can:
+        return
+    try:
+        balance = send(adapter.balance())
+    except ProviderError as error:
+        note_failure(provider.pk, error, claim.clock())
+        return
+    _run(BALANCE, {"provider": provider.pk, "balance": balance, "now": claim.clock()})
 
 
 def _done(claim: _Claim, provider: Provider, synced: Synced) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import structlog
 
+from providers.alerts import note_words
 from providers.catalogue.lines import map_lines
 from providers.catalogue.queue import Word, queue_words
 from providers.catalogue.storing import store
@@ -59,6 +60,8 @@ def sync_offers(
     new_words: list[Word] = []
     if not stored.is_refused:
         new_words = queue_words(provider, mapped.unmapped, items, schemes=schemes_of(provider), now=now)
+    if new_words:
+        note_words(provider.pk, count=len(new_words), now=now)
     unmapped: dict[str, list[str]] = {}
     for kind, code in sorted(mapped.unmapped):
         unmapped.setdefault(kind, []).append(code)

@@ -23,6 +23,7 @@ from providers.http.common import (
     note_call,
     read,
 )
+from providers.traffic import note_traffic
 
 Tag = TypeVar("Tag")
 
@@ -153,8 +154,7 @@ class _Sweep(Generic[Tag, T]):
 
 async def _answer(session: aiohttp.ClientSession, call: Call[T]) -> T:
     """What a call brings; of a list in pages all of them, one after the other."""
-    reply = await _exchange(session, call)
-    answer = read(call, reply)
+    answer, reply = await _page(session, call)
     items: list[Any] = []
     for _ in range(PAGES_MAX):
         following = next_page(call, reply)
@@ -162,9 +162,21 @@ async def _answer(session: aiohttp.ClientSession, call: Call[T]) -> T:
             return cast(T, [*items, *cast(Sequence[Any], answer)]) if items else answer
         items.extend(cast(Sequence[Any], answer))
         call = following
-        reply = await _exchange(session, call)
-        answer = read(call, reply)
+        answer, reply = await _page(session, call)
     raise OutcomeUnknown("the list does not end")
+
+
+async def _page(session: aiohttp.ClientSession, call: Call[T]) -> tuple[T, Reply]:
+    started, status = time.monotonic(), 0
+    try:
+        reply = await _exchange(session, call)
+        status = reply.status
+        answer = read(call, reply)
+    except ProviderError as error:
+        note_traffic(call, time.monotonic() - started, status=status, error=error)
+        raise
+    note_traffic(call, time.monotonic() - started, status=status)
+    return answer, reply
 
 
 async def _exchange(session: aiohttp.ClientSession, call: Call[Any]) -> Reply:

@@ -33,6 +33,7 @@ from providers.http.common import (
     note_call,
     read,
 )
+from providers.traffic import note_traffic
 
 
 def send(call: Call[T]) -> T:
@@ -55,14 +56,19 @@ def send_all(call: Call[Sequence[T]]) -> Sequence[T]:
 
 def _ask(call: Call[T]) -> tuple[T, Reply]:
     let_go_of_database()
-    started = time.monotonic()
+    started, status = time.monotonic(), 0
     try:
         reply = _exchange(call, started + call.timeout_seconds)
+        status = reply.status
         result = read(call, reply)
     except ProviderError as error:
-        note_call(call, time.monotonic() - started, error)
+        seconds = time.monotonic() - started
+        note_call(call, seconds, error)
+        note_traffic(call, seconds, status=status, error=error)
         raise
-    note_call(call, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    note_call(call, seconds)
+    note_traffic(call, seconds, status=status)
     return result, reply
 
 

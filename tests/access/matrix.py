@@ -286,6 +286,7 @@ TABLES = {
     "providers.codemap": "operator operator operator operator",
     "providers.provider": "manager owner operator -",
     "providers.providerhealth": "manager - - -",
+    "providers.provideralert": "manager - - -",
     "providers.offer": "manager - - -",
     "providers.routingpolicy": "manager manager manager operator",
     "providers.routingrule": "manager - - -",

@@ -104,7 +104,12 @@ def test_what_nobody_asked_for_is_told_to_nobody(tenant, customer):
     eager = make_endpoint(tenant, "https://8.8.8.8/", event_types=["customer.activation.closed"])
     short = make_endpoint(tenant, "https://8.8.8.8/", event_types=["activation_report.updated"])
     order = ActivationFactory(customer=customer, canceled=True)
-    for type_ in ("activation.created", "activation.canceled", "report.updated", "provider.state_changed"):
+    for type_ in (
+        "activation.created",
+        "activation.canceled",
+        "report.updated",
+        "activation.retry_requested",
+    ):
         happened(customer, type_, order_id=order.pk)
 
     dispatch_due(now=NOW)

@@ -6,8 +6,7 @@ import structlog
 from django.core.mail import EmailMessage
 from django.db import transaction
 
-from accounts.models import Member
-from accounts.queries import members_of, primary_host
+from accounts.queries import mails_of_owners, primary_host
 from webhooks.models import Endpoint
 
 SUBJECTS = {
@@ -55,6 +54,4 @@ def readers_of(endpoint: Endpoint) -> list[str]:
     """The customer's login, or the owners of the tenant (of the live one for a test twin)."""
     if endpoint.customer is not None and endpoint.customer.user is not None:
         return [endpoint.customer.user.email]
-    tenant = endpoint.tenant.live_tenant or endpoint.tenant
-    owners = members_of(tenant).filter(role=Member.Role.OWNER, is_active=True)
-    return list(owners.values_list("user__email", flat=True))
+    return mails_of_owners(endpoint.tenant.live_tenant or endpoint.tenant)

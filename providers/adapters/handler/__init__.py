@@ -286,6 +286,7 @@ class Handler(Adapter):
             {"api_key": self.account.secret, "action": action, **given},
             partial(read, self.account),
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
         )
 
 

@@ -227,6 +227,7 @@ class Retail(Adapter):
             read,
             headers={"X-Api-Key": self.account.secret},
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             max_bytes=max_bytes,
         )
 
@@ -245,6 +246,7 @@ class Retail(Adapter):
             headers=second.headers,
             follow=lambda reply: second if reply.status == 404 else None,
             timeout_seconds=second.timeout_seconds,
+            account=self.account,
             max_bytes=LONG_LIST_BYTES,
         )
 
@@ -257,5 +259,6 @@ class Retail(Adapter):
             headers={"X-Api-Key": self.account.secret},
             json=content,
             timeout_seconds=self.account.timeout_seconds,
+            account=self.account,
             is_read=False,
         )
