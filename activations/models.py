@@ -387,10 +387,18 @@ class Check(models.Model):
         db_default=0,
         help_text="How often in a row the provider said that it knows no such number.",
     )
+    ready_due_at = models.DateTimeField(
+        null=True, help_text="When the provider is told that the buyer has sent for his code."
+    )
     parked_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "due_at"], condition=Q(parked_reason=""), name="check_due")]
+        indexes = [
+            models.Index(fields=["kind", "due_at"], condition=Q(parked_reason=""), name="check_due"),
+            models.Index(
+                fields=["ready_due_at"], condition=Q(ready_due_at__isnull=False), name="check_ready_due"
+            ),
+        ]
 
 
 class ListCheck(models.Model):

@@ -241,6 +241,7 @@ class RentalTerm(models.Model):
                 name="end_extended_once",
             ),
         ]
+        indexes = [models.Index(fields=["settled_at"], name="term_by_settling")]  # a day's for daily caps
 
     def __str__(self) -> str:
         return f"{self.rental} term {self.number}"

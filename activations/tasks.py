@@ -25,7 +25,8 @@ from activations.services.spending import check_caps
 
 @shared_task(ignore_result=True)
 def check_due_activations() -> None:
-    """Ask providers about numbers whose check is due."""
+    """Ask providers about numbers whose check is due, and tell them which are waited for."""
+    checking.tell_ready(timezone.now())
     checking.check_due()
 
 

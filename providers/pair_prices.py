@@ -16,6 +16,7 @@ from django.db import connection
 
 from billing.money import CENT, cents_up, round_up
 from billing.prices import Rules
+from providers.policy_sql import ALLOWED
 from providers.registry import ADAPTERS
 from providers.scoring import EVEN, score
 
@@ -23,24 +24,27 @@ from providers.scoring import EVEN, score
 Pair = tuple[str, int, int, int, float | None, int]
 
 SELLERS = """
-SELECT p.id, p.tenant_id IS NOT NULL, p.priority, coalesce(h.state, 'ok') <> 'ok', h.blocked_until
+SELECT p.id, p.tenant_id IS NOT NULL, p.priority, coalesce(h.state, 'ok') <> 'ok', h.blocked_until,
+    (SELECT max(r.spent_until) FROM providers_routingrule r
+     WHERE r.tenant_id = %(tenant)s::bigint AND r.provider_id = p.id AND r.spent_until > %(now)s)
 FROM providers_provider p
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
 WHERE (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
   AND CASE WHEN %(is_test)s::boolean THEN p.serves_test ELSE p.serves_live END
   AND p.protocol = ANY (%(protocols)s::text[])
 """
-OFFERS = """
+OFFERS = f"""
 SELECT o.service_id, array_agg(o.country_id), array_agg(o.provider_id), array_agg(o.cost_micros),
     array_agg(coalesce(o.physical_count, o.count)), array_agg(o.quality)
 FROM providers_offer o
 JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
 JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
 WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
-  AND 'sms' = ANY (o.capabilities) AND o.provider_id = ANY (%(sellers)s::bigint[]) AND {narrowed}
+  AND 'sms' = ANY (o.capabilities) AND o.provider_id = ANY (%(sellers)s::bigint[]) AND {{narrowed}}
+  AND {ALLOWED}
 GROUP BY o.service_id
 ORDER BY o.service_id
-"""
+"""  # noqa: S608
 EVERYTHING = OFFERS.format(narrowed="true")
 ONE_PAIR = OFFERS.format(narrowed="o.service_id = %(service)s::text AND o.country_id = %(country)s::text")
 
@@ -54,9 +58,12 @@ class Seller(NamedTuple):
 
 
 class Sellers(NamedTuple):
-    """Who sells to the tenant now, and when that next changes by the clock alone (a provider's rest ends)."""
+    """Who sells to the tenant `at` a time, and when that next changes by the clock alone (a provider's rest
+    ends, or a daily cap).
+    """
 
     tenant_id: int
+    at: datetime
     by_id: Mapping[int, Seller]
     changes_at: datetime | None
 
@@ -174,17 +181,20 @@ def _pair(country: str, offers: Sequence[_Offer]) -> Pair:
 
 def sellers_to(*, tenant_id: int, is_test: bool, now: datetime) -> Sellers:
     """Providers that are on and not resting, the tenant's own accounts among them."""
-    params: dict[str, Any] = {"tenant": tenant_id, "is_test": is_test, "protocols": list(ADAPTERS)}
+    params: dict[str, Any] = {"tenant": tenant_id, "is_test": is_test, "now": now}
+    params["protocols"] = list(ADAPTERS)
     with connection.cursor() as cursor:
         cursor.execute(SELLERS, params)
         rows = cursor.fetchall()
     ready, ends = {}, []
-    for provider_id, is_own, priority, rests, until in rows:
-        if not rests or (until is not None and until <= now):
+    for provider_id, is_own, priority, rests, until, spent_until in rows:
+        if spent_until is not None:
+            ends.append(spent_until)
+        elif not rests or (until is not None and until <= now):
             ready[provider_id] = Seller(provider_id, is_own, priority)
         elif until is not None:
             ends.append(until)
-    return Sellers(tenant_id, ready, min(ends, default=None))
+    return Sellers(tenant_id, now, ready, min(ends, default=None))
 
 
 def shelves(sellers: Sellers) -> Iterator[Shelf]:
@@ -216,7 +226,6 @@ def _shelves(query: str, sellers: Sellers, params: Mapping[str, Any]) -> Iterato
     assert connection.connection is not None
     with connection.wrap_database_errors, connection.connection.cursor(binary=True) as cursor:
         # Row by row: a connection keeps a buffer as large as the largest answer that it took at once.
-        for row in cursor.stream(
-            query, {"sellers": list(sellers.by_id), "tenant": sellers.tenant_id, **params}
-        ):
+        asked = {"sellers": list(sellers.by_id), "tenant": sellers.tenant_id, "now": sellers.at}
+        for row in cursor.stream(query, {**asked, **params}):
             yield Shelf._make(row)

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from django.db import connection
 
-ON_SALE = """
+from providers.policy_sql import ALLOWED
+
+ON_SALE = f"""
 FROM providers_offer o
 JOIN listed_services(%(tenant)s::bigint) s ON s.id = o.service_id AND NOT s.prohibited
 JOIN listed_countries(%(tenant)s::bigint) c ON c.id = o.country_id
@@ -19,6 +21,7 @@ WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.p
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
   AND CASE WHEN %(is_test)s::boolean THEN p.serves_test ELSE p.serves_live END
   AND (h.provider_id IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s)
+  AND {ALLOWED}
 """
 QUERY = f"""
 SELECT o.service_id, o.country_id, p.tenant_id IS NOT NULL, min(o.cost_micros), sum(o.count)::bigint,

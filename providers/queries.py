@@ -21,6 +21,7 @@ from providers.models import (
     RoutingPolicy,
     UnmappedCode,
 )
+from providers.policy_sql import ALLOWED
 
 # What a tenant may buy now: in stock, at a provider that is on and not resting.
 FOR_SALE = """
@@ -37,6 +38,7 @@ WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.p
   AND 'sms' = ANY (o.capabilities) AND {narrowed}
   AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled AND p.{serves}
   AND (h.state IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s::timestamptz)
+  AND {allowed}
 GROUP BY o.service_id, o.country_id
 """
 ALL_COUNTRIES = """
@@ -168,7 +170,9 @@ def _rows(
     narrowed: str = "true",
     **facts: str,
 ) -> Iterator[tuple[_Sold, tuple[Any, ...]]]:
-    for_sale = FOR_SALE.format(narrowed=narrowed, serves="serves_test" if is_test else "serves_live")
+    for_sale = FOR_SALE.format(
+        narrowed=narrowed, allowed=ALLOWED, serves="serves_test" if is_test else "serves_live"
+    )
     with connection.cursor() as cursor:
         cursor.execute(query.format(for_sale=for_sale), {"tenant": tenant_id, "now": now, **facts})
         rows = cursor.fetchall()

@@ -56,14 +56,17 @@ ORDER BY o.cost_micros LIMIT {most})
 # A line of exactly the hours, or the day's price as often as there are days (a line without hours is the
 # day.s); a provider's own line for the hours is what it charges, so it goes before the days.
 RENTALS = """
-SELECT s.prohibited, c.id IS NOT NULL, {blank}
+SELECT s.prohibited, c.id IS NOT NULL, (
+    SELECT json_agg(json_build_array(r.provider_id, '', NULL, NULL, extract(epoch FROM r.spent_until)))::text
+    FROM providers_routingrule r
+    WHERE r.tenant_id = %(tenant)s::bigint AND r.spent_until IS NOT NULL), {blank}
 FROM (VALUES (%(service)s::text, %(country)s::text)) AS wish (service, country)
 LEFT JOIN all_services(%(tenant)s::bigint) s
     ON s.id = wish.service AND (NOT s.is_off OR %(provider)s::bigint IS NOT NULL)
 LEFT JOIN all_countries(%(tenant)s::bigint) c
     ON c.id = wish.country AND (NOT c.is_off OR %(provider)s::bigint IS NOT NULL)
 UNION ALL
-(SELECT DISTINCT ON (p.id, o.operator) NULL, NULL, {columns}, %(hours)s / coalesce(o.duration_hours, 24)
+(SELECT DISTINCT ON (p.id, o.operator) NULL, NULL, NULL, {columns}, %(hours)s / coalesce(o.duration_hours, 24)
 FROM providers_offer o
 JOIN providers_provider p ON p.id = o.provider_id
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
@@ -158,8 +161,8 @@ def rental_shelf_of(
     provider_id: int | None,
     now: datetime,
 ) -> Shelf:
-    """Every rental of `hours` in stock for a service in a country, of one provider or of all. Routing
-    policies and measured quality are about activations: here none count.
+    """Every rental of `hours` in stock for a service in a country, of one provider or of all. Measured
+    quality and routing policies are about activations: of these only the daily caps count here.
     """
     wish = {
         "service": service_id,
@@ -170,11 +173,11 @@ def rental_shelf_of(
         "provider": provider_id,
     }
     rows = fetch_all(RENTED, wish)
-    prohibited, has_country = next(row[:2] for row in rows if row[1] is not None)
+    prohibited, has_country, caps = next(row[:3] for row in rows if row[1] is not None)
     return Shelf(
         prohibited=prohibited,
         has_country=has_country,
         measured=Measured(),
-        policy=Policy(None, None, None, now=now),
-        offers=[OfferRow(*row[2:]) for row in rows if row[1] is None],
+        policy=Policy(None, None, caps, now=now),
+        offers=[OfferRow(*row[3:]) for row in rows if row[1] is None],
     )

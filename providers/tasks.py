@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal.secrets import unreadable_secrets
 from providers.catalogue.due import sync_due
-from providers.catalogue.pruning import prune_charts
+from providers.catalogue.pruning import prune_charts, prune_offers
 from providers.services.alerting import tell_due
 
 log = structlog.get_logger(__name__)
@@ -27,8 +27,12 @@ def tell_of_changes() -> None:
 
 @shared_task(ignore_result=True)
 def prune_old_charts() -> None:
-    """Forget what charts no longer show. Running it twice changes nothing."""
-    prune_charts(today=timezone.now().date())
+    """Forget what charts no longer show, and offers under price ids of old. Running it twice changes
+    nothing.
+    """
+    now = timezone.now()
+    prune_offers(now=now)
+    prune_charts(today=now.date())
 
 
 @worker_ready.connect

@@ -123,6 +123,7 @@ class Attempts:
             our_ref=our_ref,
             lease=lease,
             phone=clean_phone(lease.phone),
+            operator=leases.operator_of(lease, asked=candidate),
             cost_micros=cost,
             price_micros=real.price_micros,
             is_own=candidate.is_own,

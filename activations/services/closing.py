@@ -44,6 +44,14 @@ log = structlog.get_logger(__name__)
 
 TRY_AGAIN_AFTER = timedelta(seconds=30)
 CODE_CAME = "The code was already received."
+MARK_READY = """
+WITH marked AS (  -- used below, so that the activation is locked before its check, as everywhere
+    UPDATE activations_activation SET ready_at = %(now)s, updated_at = %(now)s
+    WHERE id = %(id)s AND ready_at IS NULL RETURNING id
+)
+UPDATE activations_check c SET ready_due_at = %(now)s FROM marked
+WHERE c.activation_id = marked.id AND c.kind = 'status'
+"""
 
 
 def cancel(
@@ -153,7 +161,8 @@ def finalize(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Activ
 
 
 def mark_ready(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> ActivationRow:
-    """Note that the customer has asked the service for its SMS; it changes nothing else.
+    """Note that the customer has asked the service for its SMS; it changes nothing else. A sweep tells the
+    provider, where it wants to know.
 
     Raises UnknownActivation, InvalidState (the number has ended).
     """
@@ -162,7 +171,7 @@ def mark_ready(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> Act
         raise errors.InvalidState()
     if row.ready_at is None and not row.has_code:
         now = now or timezone.now()
-        Activation.objects.filter(pk=row.id, ready_at=None).update(ready_at=now, updated_at=now)
+        run(MARK_READY, {"id": row.id, "now": now})
     return row
 
 

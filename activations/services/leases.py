@@ -26,6 +26,13 @@ class Defaults(Protocol):
     def check_seconds(self) -> int: ...
 
 
+class Asked(Protocol):
+    """What of an offer is compared with the lease (a Candidate)."""
+
+    @property
+    def upstream_operator(self) -> str: ...
+
+
 def flaw_of(lease: Lease, *, ceiling_micros: int, exclude_prefixes: Iterable[str] = ()) -> str:
     """Why a lease cannot be sold on (U7); empty when it can. A lease without a price costs the ceiling.
 
@@ -38,6 +45,16 @@ def flaw_of(lease: Lease, *, ceiling_micros: int, exclude_prefixes: Iterable[str
         return "phone"
     unwanted = tuple(prefix for one in exclude_prefixes if (prefix := one.lstrip("+")))
     return UNWANTED if phone.startswith(unwanted) else ""
+
+
+def operator_of(lease: Lease, *, asked: Asked) -> str:
+    """The operator whose number it is, in our word; empty: the one that was asked for. Its provider may have
+    said nothing, or repeated its own word for the one that we asked for.
+    """
+    word = lease.operator.strip().casefold()
+    if word in ("", "any", asked.upstream_operator.casefold()):
+        return ""
+    return word[:40]
 
 
 def is_identified(lease: Lease) -> bool:

@@ -178,6 +178,7 @@ class Deal:
     due_price_micros: int
     due_customer_price_micros: int
     terms: Terms
+    operator: str = ""  # in our word; empty: the offer's
 
 
 def attach(id_: UUID, deal: Deal, *, now: datetime) -> ActivationRow:
@@ -213,7 +214,7 @@ def _move(id_: UUID, deal: Deal, *, now: datetime) -> ActivationRow | None:
         upstream_ref=deal.lease.upstream_ref,
         phone=deal.phone,
         formatted=terms.formatted,
-        operator=deal.lease.operator[:40],
+        operator=deal.operator,
         cost=deal.cost_micros,
         price=deal.price_micros,
         own=deal.is_own,

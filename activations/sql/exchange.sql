@@ -68,7 +68,7 @@ BEGIN
     END IF;
     PERFORM exchange_swap(a.id, p_exchange, 'exchanged', p_now);
     UPDATE activations_check SET kind = 'status', provider_id = x.provider_id, due_at = p_check_at, tries = 0, gone = 0,
-        parked_reason = ''
+        ready_due_at = NULL, parked_reason = ''
     WHERE activation_id = a.id;
     IF p_list_at IS NOT NULL THEN
         INSERT INTO activations_listcheck (provider_id, due_at) VALUES (x.provider_id, p_list_at)
@@ -97,7 +97,7 @@ BEGIN
         phone = x.phone, formatted = x.formatted, operator = x.operator, cost_micros = x.cost_micros,
         due_price_micros = x.due_price_micros, due_customer_price_micros = x.due_customer_price_micros,
         expire_at = x.expire_at, cancelable_after = x.cancelable_after, is_retriable = x.is_retriable,
-        replaced_at = p_now, updated_at = p_now
+        replaced_at = p_now, ready_at = NULL, updated_at = p_now
     WHERE id = p_id;
     UPDATE activations_exchange SET
         provider_id = a.provider_id, offer_id = a.offer_id, our_ref = coalesce(v_ref, ''),

@@ -9,7 +9,7 @@ from activations.services.measuring import measure_due
 from activations.services.spending import check_caps
 from portal.errors import UpstreamUnavailable
 from providers.models import Provider, ProviderHealth, ProviderSpend, RoutingPolicy
-from tests.factories import ActivationFactory, CustomerFactory, OfferFactory, TenantFactory
+from tests.factories import ActivationFactory, CustomerFactory, OfferFactory, RentalFactory, TenantFactory
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
 MIDNIGHT, TOMORROW = NOW.replace(hour=0, minute=0), NOW.replace(day=11, hour=0, minute=0)
@@ -120,6 +120,30 @@ def test_a_tenants_cap_stops_that_tenant(bought, offer, customer):
     check_caps(NOW)
     rules[0].refresh_from_db()
     assert rules[0].spent_until is None
+
+
+def test_rents_and_extensions_of_the_day_count_less_what_came_back(customer, offer):
+    rented = OfferFactory(provider=offer.provider, kind="rental", service__id="full", duration_hours=168)
+
+    def paid(at, *, cost=COST, **rental):
+        rental = RentalFactory(customer=customer, offer=rented, **rental)
+        rental.terms.update(settled_at=at, cost_micros=cost)
+        return rental
+
+    paid(MIDNIGHT)
+    paid(None)  # its answer is awaited
+    paid(MIDNIGHT - timedelta(seconds=1))
+    paid(NOW, cost_refund_micros=COST - 1)
+    old = paid(MIDNIGHT - timedelta(days=3), cost_refund_micros=5 * COST)
+    old.terms.create(tenant=old.tenant, number=2, hours=24, cost_micros=7, price_micros=7,
+                     customer_price_micros=7, settled_at=NOW, state="released")  # fmt: skip
+    cap(offer, 2 * COST + 2)
+    check_caps(NOW)
+    assert state(offer) == "ok"
+
+    cap(offer, 2 * COST + 1)
+    check_caps(NOW)
+    assert state(offer) == "spent"
 
 
 def test_an_order_is_refused_once_the_day_is_spent(shop, now):

@@ -10,7 +10,7 @@ from django.db import connection
 from providers.catalogue import load_catalogue
 from providers.catalogue.due import ask_for_sync, sync_due
 from providers.catalogue.lines import Mapped, map_lines
-from providers.catalogue.pruning import prune_charts
+from providers.catalogue.pruning import prune_charts, prune_offers
 from providers.catalogue.storing import store
 from providers.contract import ListedOffer
 from providers.models import CatalogueChange, CatalogueSync, CodeMap, Offer, OfferDay, ProviderHealth
@@ -277,6 +277,18 @@ def test_old_points_are_forgotten(provider):
 
     assert prune_charts(today=NOW.date()) == 2
     assert min(OfferDay.objects.values_list("day", flat=True)) == date(2025, 12, 2)
+
+
+def test_lines_that_live_on_under_another_price_id_are_forgotten_after_a_week(provider):
+    take_over(provider, line(upstream_ref="monday"), line(country="2", upstream_ref="gone"))
+    take_over(provider, line(upstream_ref="tuesday"), now=NOW + timedelta(days=1))
+    refs = Offer.objects.order_by("upstream_ref").values_list("upstream_ref", flat=True)
+
+    assert prune_offers(now=NOW + timedelta(days=7)) == 0
+    assert prune_offers(now=NOW + timedelta(days=9)) == 1
+
+    assert list(refs) == ["gone", "tuesday"]
+    assert not OfferDay.objects.exclude(offer__in=Offer.objects.all()).exists()
 
 
 # --- when ---

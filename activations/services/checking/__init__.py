@@ -7,6 +7,7 @@ themselves and several sweeps share the work. No transaction is open while a pro
 
 from activations.services.checking.expiry import expire_due
 from activations.services.checking.lost import reconcile_due
+from activations.services.checking.readiness import tell_ready
 from activations.services.checking.sweep import check_due
 
-__all__ = ["check_due", "expire_due", "reconcile_due"]
+__all__ = ["check_due", "expire_due", "reconcile_due", "tell_ready"]
