@@ -14,17 +14,19 @@ CANCEL_FEE_MICROS = 100_000
 
 class Publication(models.Model):
     """When the lists of a topic are written anew for a tenant. Its row is the lock:
-    who writes holds it, so there is one writer at a time.
+    who writes holds it, so there is one writer at a time. What not every tenant is asked for has an edition,
+    which is its list's name.
     """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
     topic = models.CharField(max_length=9)
+    edition = models.CharField(max_length=60, blank=True, default="", db_default="")
     due_at = models.DateTimeField(null=True, help_text="Empty: nothing that is known will change it.")
     built_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "topic"], name="publication_once"),
+            models.UniqueConstraint(fields=["tenant", "topic", "edition"], name="publication_once"),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="publication_due"),
@@ -32,13 +34,14 @@ class Publication(models.Model):
 
 
 class PublishedList(models.Model):
-    """One list as it is sent: gzip of a JSON array. Unpacked it is the plain form, whose SHA-1 is the ETag.
+    """One list as it is sent: gzip of a JSON array or object. Unpacked it is the plain form, whose SHA-1 is
+    the ETag.
 
     `parts` says where the entry of an id lies in `packed` ([offset, length]); each is packed by itself.
     """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False)
-    name = models.CharField(max_length=20)
+    name = models.CharField(max_length=60)
     etag = models.CharField(max_length=40)
     packed = models.BinaryField()
     parts = models.JSONField(default=dict)

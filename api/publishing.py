@@ -27,9 +27,9 @@ COLLECTOR = 7_301  # the advisory lock of who takes note of changes
 
 # A deflate stream of blocks that stand by themselves, so that any of them can be sent alone.
 HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
-OPENING = b"\x00\x01\x00\xfe\xff["
-COMMA = b"\x00\x01\x00\xfe\xff,"
-CLOSING = b"\x01\x01\x00\xfe\xff]"
+STORED = b"\x00\x01\x00\xfe\xff"  # one byte follows as it is
+LAST = b"\x01\x01\x00\xfe\xff"  # the same, at the end
+ARRAY, OBJECT = (b"[", b"]"), (b"{", b"}")
 
 COLLECT = """
 WITH changes AS (DELETE FROM providers_cataloguechange RETURNING topic, tenant_id)
@@ -40,13 +40,13 @@ WHERE EXISTS (
 )
 """
 CLAIM = """
-SELECT id, tenant_id, topic FROM api_publication
+SELECT id, tenant_id, topic, edition FROM api_publication
 WHERE due_at <= %s AND id > %s ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-OPEN = "INSERT INTO api_publication (tenant_id, topic) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+OPEN = "INSERT INTO api_publication (tenant_id, topic, edition) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 LOCK = """
 SELECT id FROM api_publication
-WHERE tenant_id = %s AND topic = %s FOR UPDATE
+WHERE tenant_id = %s AND topic = %s AND edition = %s FOR UPDATE
 """
 # Lists of tenants that get no answers, or none of whose keys was used lately.
 DROP = """
@@ -86,7 +86,7 @@ WHERE tenant_id = %(tenant)s AND name = %(name)s AND parts ? %(part)s
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A JSON array, gzipped; `etag` is the SHA-1 of its plain form."""
+    """A JSON array or object, gzipped; `etag` is the SHA-1 of its plain form."""
 
     etag: str
     packed: bytes
@@ -98,20 +98,25 @@ class Packed:
 
 
 class Draft(NamedTuple):
-    """The lists of a topic as (name, entries by id), and when the clock alone changes them."""
+    """The lists of a topic as (name, entries by id), and when the clock alone changes them. `brackets`: those
+    of an object, where the entries are its members.
+    """
 
     lists: Iterable[tuple[str, Iterable[tuple[str, bytes]]]]
     changes_at: datetime | None
+    brackets: tuple[bytes, bytes] = ARRAY
 
 
 Writer = Callable[[int, datetime], Draft]
+Editions = Mapping[str, Callable[[str], Writer]]
 
 
-def pack(entries: Iterable[tuple[str, bytes]]) -> Packed:
-    """An array of these entries, in their order."""
+def pack(entries: Iterable[tuple[str, bytes]], brackets: tuple[bytes, bytes] = ARRAY) -> Packed:
+    """An array of these entries, in their order; or an object of members."""
+    opening, closing = brackets
     deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
-    sha, crc, size, place = hashlib.sha1(b"[", usedforsecurity=False), zlib.crc32(b"["), 1, len(HEAD)
-    blocks, parts, separator, block = [HEAD], {}, b"", OPENING
+    sha, crc, size, place = hashlib.sha1(opening, usedforsecurity=False), zlib.crc32(opening), 1, len(HEAD)
+    blocks, parts, separator, block = [HEAD], {}, b"", STORED + opening
     for name, entry in entries:
         chunk = deflate.compress(entry) + deflate.flush(zlib.Z_FULL_FLUSH)
         text = separator + entry
@@ -120,10 +125,10 @@ def pack(entries: Iterable[tuple[str, bytes]]) -> Packed:
         parts[name] = place, len(chunk)
         blocks += block, chunk
         place += len(chunk)
-        separator, block = b",", COMMA
-    sha.update(b"]")
-    blocks += [CLOSING] if parts else [OPENING, CLOSING]
-    blocks.append(struct.pack("<LL", zlib.crc32(b"]", crc), (size + 1) % 2**32))
+        separator, block = b",", STORED + b","
+    sha.update(closing)
+    blocks += [LAST + closing] if parts else [STORED + opening, LAST + closing]
+    blocks.append(struct.pack("<LL", zlib.crc32(closing, crc), (size + 1) % 2**32))
     return Packed(sha.hexdigest(), b"".join(blocks), parts)
 
 
@@ -132,7 +137,7 @@ def array_of(chunk: bytes | None) -> Packed:
     entry = b"" if chunk is None else _inflate(chunk)
     plain = b"[" + entry + b"]"
     tail = struct.pack("<LL", zlib.crc32(plain), len(plain))
-    packed = HEAD + OPENING + (chunk or b"") + CLOSING + tail
+    packed = HEAD + STORED + b"[" + (chunk or b"") + LAST + b"]" + tail
     return Packed(hashlib.sha1(plain, usedforsecurity=False).hexdigest(), packed, {})
 
 
@@ -140,8 +145,9 @@ def _inflate(chunk: bytes) -> bytes:
     return zlib.decompressobj(-15).decompress(chunk)
 
 
-def publish_due(writers: Mapping[str, Writer], *, now: datetime) -> int:
+def publish_due(writers: Mapping[str, Writer], editions: Editions | None = None, *, now: datetime) -> int:
     """Take note of what changed and write the lists that are due; how many publications were written.
+    `writers`: by topic; `editions`: those of editions, by the kind that their name begins with.
 
     Any number of these may run: each publication has one writer at a time, the others step over it.
     """
@@ -152,22 +158,26 @@ def publish_due(writers: Mapping[str, Writer], *, now: datetime) -> int:
             cursor.execute(CLAIM, [now, last])
             if (row := cursor.fetchone()) is None:
                 return written
-            last, tenant_id, topic = row
+            last, tenant_id, topic, edition = row
+            kind, _, group = edition.rpartition("/")
             try:
                 with transaction.atomic():
-                    _write(last, writers[topic], tenant_id, now)
+                    writer = (editions or {})[kind](group) if edition else writers[topic]
+                    _write(last, writer, tenant_id, now)
             except Exception:
-                log.exception("publication_failed", tenant=tenant_id, topic=topic)
+                log.exception("publication_failed", tenant=tenant_id, topic=topic, edition=edition)
                 cursor.execute(PUT_OFF, [now + AFTER_FAILURE, last])
         written += 1
     return written
 
 
-def publish_first(topic: str, name: str, writer: Writer, tenant_id: int, *, now: datetime) -> None:
+def publish_first(
+    topic: str, name: str, writer: Writer, tenant_id: int, *, edition: str = "", now: datetime
+) -> None:
     """Write lists of which `name` is missing. Of many that ask at once one writes, the others wait."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(OPEN, [tenant_id, topic])
-        cursor.execute(LOCK, [tenant_id, topic])
+        cursor.execute(OPEN, [tenant_id, topic, edition])
+        cursor.execute(LOCK, [tenant_id, topic, edition])
         number = cursor.fetchone()[0]
         if read(name, tenant_id) is None:
             _write(number, writer, tenant_id, now)
@@ -212,7 +222,7 @@ def _write(number: int, writer: Writer, tenant_id: int, now: datetime) -> None:
     draft = writer(tenant_id, now)
     with connection.cursor() as cursor:
         for name, entries in draft.lists:
-            made = pack(entries)
+            made = pack(entries, draft.brackets)
             parts = orjson.dumps(made.parts).decode()
             cursor.execute(STORE, [tenant_id, name, made.etag, made.packed, parts])
         cursor.execute(DONE, [now, draft.changes_at, number])

@@ -5,17 +5,24 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from api.handler.catalogue import EDITIONS as HANDLERS
 from api.publishing import drop_idle, publish_due
+from api.rentverify.catalogue import PRICES as RENTVERIFYS
 from api.retail.catalogue import CATALOGUE
 from api.retail.prices import PRICES
 
+EDITIONS = (*HANDLERS, RENTVERIFYS)
 IDLE_AFTER = timedelta(days=30)
 
 
 @shared_task(ignore_result=True)
 def publish_due_lists() -> None:
     """Write the price lists and catalogues whose sources have changed. Running it twice changes nothing."""
-    publish_due({shown.topic: shown.writer for shown in (PRICES, CATALOGUE)}, now=timezone.now())
+    publish_due(
+        {shown.topic: shown.writer for shown in (PRICES, CATALOGUE)},
+        {edition.kind: edition.writer for edition in EDITIONS},
+        now=timezone.now(),
+    )
 
 
 @shared_task(ignore_result=True)

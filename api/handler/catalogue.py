@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import orjson
 from babel import Locale
 from django.http import HttpResponse
-from django.utils import timezone
 
-from activations.shop_window import Price, customer_prices
+from activations.shop_window import Price
+from api.editions import Edition, Leaf, prices_for
 from api.handler.entry import DIALECT, Asked, action
 from api.handler.wire import STEP_MICROS, Style, amount, json_answer, number
 from api.words import WHOLE, Params, code_in, known_pair, pair_in, text_answer
@@ -29,72 +30,86 @@ def _asked_for(params: Params) -> dict[str, str | int]:
 
 def _shown(asked: Asked) -> Iterator[tuple[str, str, Price]]:
     """Country code, service code and line of all that fits the filters; what has no code here is left out."""
-    service_id, country_id = known_pair(asked.found)
     names = spellings(DIALECT)
-    wanted = asked.params.get("providerIds", "")
-    numbers = {int(each) for each in wanted.split(",") if WHOLE.fullmatch(each.strip())}
-    for line in customer_prices(
-        asked.buyer,
-        service_id=service_id,
-        country_id=country_id,
-        step_micros=STEP_MICROS,
-        now=timezone.now(),
-    ):
+    for line in _lines(asked):
         country = names.countries.get(line.country_id)
-        if country is not None and (not numbers or line.provider_no in numbers):
+        if country is not None:
             yield country, names.services.get(line.service_id, line.service_id), line
 
 
-def _nested(lines: Iterable[tuple[str, str, Price]]) -> dict[str, dict[str, list[Price]]]:
-    found: dict[str, dict[str, list[Price]]] = {}
-    for country, service, line in lines:
-        found.setdefault(country, {}).setdefault(service, []).append(line)
-    return found
+def _lines(asked: Asked) -> list[Price]:
+    service_id, country_id = known_pair(asked.found)
+    lines = prices_for(asked.buyer, service_id=service_id, country_id=country_id, step_micros=STEP_MICROS)
+    wanted = _providers(asked)
+    return [line for line in lines if line.provider_no in wanted] if wanted else lines
+
+
+def _providers(asked: Asked) -> set[int]:
+    wanted = asked.params.get("providerIds", "")
+    return {int(each) for each in wanted.split(",") if WHOLE.fullmatch(each.strip())}
+
+
+def _cheapest(pair: list[Price]) -> str:
+    return amount(min(line.price_micros for line in pair), up=True)
+
+
+def _bower(pair: list[Price]) -> bytes:
+    return f'{{"cost":{_cheapest(pair)},"count":{sum(line.stock for line in pair)}}}'.encode()
+
+
+def _with_physical(pair: list[Price]) -> bytes:
+    physical = sum(line.physical for line in pair)
+    return _bower(pair)[:-1] + f',"physicalCount":{physical}}}'.encode()
+
+
+def _tiers(pair: list[Price]) -> bytes:
+    counts: Counter[str] = Counter()
+    for line in pair:
+        counts[amount(line.price_micros, up=True)] += line.stock
+    return orjson.dumps(dict(counts))
+
+
+def _by_provider(pair: list[Price]) -> bytes:
+    found: dict[str, dict[str, Any]] = {}
+    for line in pair:  # the cheapest of each provider comes first
+        entry = {"count": 0, "price": number(line.price_micros), "provider_id": line.provider_no}
+        found.setdefault(str(line.provider_no), entry)["count"] += line.stock
+    return orjson.dumps(found)
+
+
+def _edition(version: str, leaf: Leaf) -> Edition:
+    return Edition(f"handler/{version}", DIALECT, STEP_MICROS, leaf=lambda tenant_id, now: leaf)
+
+
+V1 = {
+    Style.BOWER: _edition("v1", _bower),
+    Style.CLASSIC: _edition("v1p", _with_physical),
+    Style.HERO: _edition("v1p", _with_physical),
+}
+V2, V3 = _edition("v2", _tiers), _edition("v3", _by_provider)
+EDITIONS = (V1[Style.BOWER], V1[Style.CLASSIC], V2, V3)
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices(asked: Asked) -> HttpResponse:
-    def leaf(lines: list[Price]) -> dict[str, Any]:
-        price = {"cost": number(lines[0].price_micros), "count": sum(line.stock for line in lines)}
-        return (
-            price
-            if asked.style is Style.BOWER
-            else {**price, "physicalCount": sum(x.physical for x in lines)}
-        )
-
-    return _by_country(asked, leaf)
+    return _prices(asked, V1[asked.style])
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices_v2(asked: Asked) -> HttpResponse:
-    def leaf(lines: list[Price]) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        for line in lines:
-            counts[amount(line.price_micros, up=True)] += line.stock
-        return dict(counts)
-
-    return _by_country(asked, leaf)
+    return _prices(asked, V2)
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices_v3(asked: Asked) -> HttpResponse:
-    def leaf(lines: list[Price]) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for line in lines:  # the cheapest of each provider comes first
-            entry = {"count": 0, "price": number(line.price_micros), "provider_id": line.provider_no}
-            found.setdefault(str(line.provider_no), entry)["count"] += line.stock
-        return found
-
-    return _by_country(asked, leaf)
+    return _prices(asked, V3)
 
 
-def _by_country(asked: Asked, leaf: Any) -> HttpResponse:
-    return json_answer(
-        {
-            country: {service: leaf(lines) for service, lines in services.items()}
-            for country, services in _nested(_shown(asked)).items()
-        }
-    )
+def _prices(asked: Asked, edition: Edition) -> HttpResponse:
+    if _providers(asked):
+        return edition.spelled(_lines(asked), asked.buyer)
+    service_id, country_id = known_pair(asked.found)
+    return edition.answer(asked.request, asked.buyer, service_id=service_id, country_id=country_id)
 
 
 @action("catalogue", extra=ASKED, reads=_asked_for)
@@ -136,7 +151,7 @@ def get_top_countries(asked: Asked) -> HttpResponse:
 def _top(countries: dict[str, list[Price]], with_map: bool) -> list[dict[str, Any]]:
     top = []
     for country, lines in countries.items():
-        price = number(lines[0].price_micros)
+        price = number(min(line.price_micros for line in lines))
         entry: dict[str, Any] = {
             "country": int(country) if country.isdecimal() else country,
             "count": sum(line.stock for line in lines),

@@ -27,6 +27,7 @@ STYLE = setting("handler_style")
 class Asked:
     """One request: who asks, in which words, and what the route's SELECT found along with him."""
 
+    request: HttpRequest
     caller: Caller
     buyer: Buyer
     params: Params
@@ -98,7 +99,7 @@ def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponse
             style = Style(caller.rest[0] or Style.BOWER)
             if refusal is not None:
                 raise refusal
-            return wanted.answer(Asked(caller, buyer, params, style, caller.rest[1:]))
+            return wanted.answer(Asked(request, caller, buyer, params, style, caller.rest[1:]))
 
         return answered(request, run, lambda error: wanted.write_error(error, style))
 

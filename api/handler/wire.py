@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import orjson
 from django.http import HttpResponse
@@ -27,6 +28,7 @@ def json_answer(value: object, *, status: int = 200) -> HttpResponse:
     return wire.json_response(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status=status)
 
 
+@lru_cache(maxsize=4_096)
 def amount(micros: int, *, up: bool = False) -> str:
     """Dollars with the fewest decimals from two to four; rounded down unless `up`."""
     tenths_of_cents = -(-micros // STEP_MICROS) if up else micros // STEP_MICROS

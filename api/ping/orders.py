@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.utils import timezone
 
-from activations import queries
+from activations import policy, queries
 from activations.queries import ActivationRow, row_from, shown_from
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
@@ -26,7 +26,7 @@ MINE = (
 )
 ONE = Extra(queries.COLUMNS, MINE)
 POLLED = Extra(f"floor(extract(epoch FROM a.received_at))::bigint, {queries.SHOWN}", MINE)
-TERMS = SaleTerms(life_seconds=15 * 60, ends_finalized=True)
+TERMS = SaleTerms(life_seconds=policy.SHORT_LIFE_SECONDS, ends_finalized=True)
 CHECKING = (
     "We could not yet find out whether the number was sold. Poll this order, or repeat the request with the"
     " same Idempotency-Key, in a moment; you will not be charged twice."

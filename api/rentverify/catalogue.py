@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
-from typing import Any
+from datetime import datetime
 
-import orjson
 from django.http import HttpResponseBase
 from django.utils import timezone
 
-from activations.shop_window import Price, customer_prices
+from activations.shop_window import Price
+from api.editions import Edition, Leaf
 from api.rentverify.entry import DIALECT, Asked, call
-from api.rentverify.price_ids import Priced, price_ids
+from api.rentverify.price_ids import Priced, price_ids, window_ends
 from api.wire import json_response, price_text
 from api.words import Params, code_in, known_pair, pair_in
+from billing.money import CENT
 from providers.price_list import pairs_on_sale
 from providers.spellings import names_of, spellings
 
@@ -59,32 +58,22 @@ def get_services(asked: Asked) -> HttpResponseBase:
 def get_prices(asked: Asked) -> HttpResponseBase:
     """Country → service → the cheapest offer."""
     service_id, country_id = known_pair(asked.found)
-    now, names = timezone.now(), spellings(DIALECT)
-    make = price_ids(tenant_id=asked.buyer.tenant_id, now=now)
-    lines = customer_prices(asked.buyer, service_id=service_id, country_id=country_id, now=now)
-    found: dict[str, dict[str, Any]] = {}
-    for cheapest, stock in _cheapest(lines):
-        country = names.countries.get(cheapest.country_id, cheapest.country_id)
-        found.setdefault(country, {})[names.services.get(cheapest.service_id, cheapest.service_id)] = {
-            "price": orjson.Fragment(price_text(cheapest.price_micros).encode()),
-            "available": stock,
-            "price_id": make(
-                Priced(cheapest.provider_no, cheapest.country_id, cheapest.service_id, cheapest.price_micros)
-            ),
-        }
-    return json_response(found)
+    return PRICES.answer(asked.request, asked.buyer, service_id=service_id, country_id=country_id)
 
 
-def _cheapest(lines: list[Price]) -> Iterator[tuple[Price, int]]:
-    """The cheapest line of each pair, and how many numbers its provider has at that price."""
-    for _, group in groupby(lines, key=lambda line: (line.country_id, line.service_id)):
-        pair = list(group)
+def _leaf(tenant_id: int, now: datetime) -> Leaf:
+    """The cheapest line of a pair, and how many numbers its provider has at that price."""
+    make = price_ids(tenant_id=tenant_id, now=now)
+
+    def leaf(pair: list[Price]) -> bytes:
         best = min(pair, key=lambda line: line.price_micros)
-        yield (
-            best,
-            sum(
-                line.stock
-                for line in pair
-                if line.provider_no == best.provider_no and line.price_micros == best.price_micros
-            ),
-        )
+        here = (best.provider_no, best.price_micros)
+        stock = sum(line.stock for line in pair if (line.provider_no, line.price_micros) == here)
+        price_id = make(Priced(best.provider_no, best.country_id, best.service_id, best.price_micros))
+        price = price_text(best.price_micros)
+        return f'{{"price":{price},"available":{stock},"price_id":"{price_id}"}}'.encode()
+
+    return leaf
+
+
+PRICES = Edition("rentverify/prices", DIALECT, CENT, leaf=_leaf, every_country=True, turns_at=window_ends)

@@ -7,26 +7,18 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import orjson
-from django.db import connection
 
+from api.editions import facts_of
 from api.publishing import Draft
 from billing.prices import load_rules
 from providers.pair_prices import Market, Pricing, sellers_to, shelves
 
 BY_COUNTRY, BY_SERVICE = "prices/countries", "prices/services"
-KIND = """
-SELECT live_tenant_id IS NOT NULL,
-    (SELECT min(edge) FROM billing_pricerule r, unnest(ARRAY[r.valid_from, r.valid_until]) AS edge
-     WHERE edge > %(now)s AND (r.tenant_id = %(tenant)s OR r.tenant_id IS NULL))
-FROM accounts_tenant WHERE id = %(tenant)s
-"""
 
 
 def write_prices(tenant_id: int, now: datetime) -> Draft:
     """Both lists of a tenant. By the clock they change when a rule begins or ends, or a provider's rest."""
-    with connection.cursor() as cursor:
-        cursor.execute(KIND, {"tenant": tenant_id, "now": now})
-        is_test, rules_change_at = cursor.fetchone()
+    is_test, rules_change_at = facts_of(tenant_id, now=now)
     sellers = sellers_to(tenant_id=tenant_id, is_test=is_test, now=now)
     market = Market(sellers.by_id, Pricing(load_rules(tenant_id=tenant_id, now=now)))
     services: list[tuple[str, bytes]] = []

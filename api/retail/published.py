@@ -7,8 +7,6 @@ SELECT is not saved by remembering keys in the process, because a revoked key mu
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,8 +17,8 @@ from accounts.identity import Buyer
 from api.auth import Caller, Extra
 from api.publishing import Packed, Writer, publish_first, read
 from api.retail.entry import Gate, retail
+from api.shelf import shelf, takes_gzip
 
-KEPT_BYTES = 12_000_000  # of packed bodies in one worker
 JSON = "application/json"
 
 
@@ -30,32 +28,6 @@ class Shown:
 
     topic: str
     writer: Writer
-
-
-class Shelf:
-    """The packed bodies that were sent last, by ETag."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most, self._used, self._lock = most_bytes, 0, threading.Lock()
-        self._bodies: OrderedDict[str, Packed] = OrderedDict()
-
-    def get(self, etag: str) -> Packed | None:
-        with self._lock:
-            body = self._bodies.get(etag)
-            if body:
-                self._bodies.move_to_end(etag)
-            return body
-
-    def put(self, body: Packed) -> None:
-        with self._lock:
-            if body.etag not in self._bodies and len(body.packed) <= self._most:
-                self._bodies[body.etag] = body
-                self._used += len(body.packed)
-            while self._used > self._most:
-                self._used -= len(self._bodies.popitem(last=False)[1].packed)
-
-
-shelf = Shelf(KEPT_BYTES)
 
 
 def published(shown: Shown, name: str, *, rate: str) -> Callable[..., HttpResponseBase]:
@@ -124,12 +96,3 @@ def is_known(request: HttpRequest, etag: str) -> bool:
         return False
     named = [each.strip().removeprefix("W/").strip('"') for each in given.split(",")]
     return etag in named or named == ["*"]
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Whether Accept-Encoding allows gzip."""
-    for each in accepted.lower().split(","):
-        name, _, weight = each.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

@@ -38,6 +38,14 @@ CREATE OR REPLACE TRIGGER prices_follow_first_trouble AFTER INSERT ON providers_
 
 CREATE OR REPLACE TRIGGER prices_follow_prohibitions AFTER UPDATE OF prohibited ON providers_service
     FOR EACH ROW WHEN (OLD.prohibited <> NEW.prohibited) EXECUTE FUNCTION note_catalogue_change('prices');
+-- Lists of dialects are written in the codes of their own map; those of a provider's account stand in none.
+CREATE OR REPLACE TRIGGER prices_follow_new_codes AFTER INSERT ON providers_codemap
+    FOR EACH ROW WHEN (NEW.scheme NOT LIKE 'provider:%') EXECUTE FUNCTION note_catalogue_change('prices');
+CREATE OR REPLACE TRIGGER prices_follow_codes AFTER UPDATE ON providers_codemap
+    FOR EACH ROW WHEN (NEW.scheme NOT LIKE 'provider:%' AND (OLD.canonical_id, OLD.code) <> (NEW.canonical_id, NEW.code))
+    EXECUTE FUNCTION note_catalogue_change('prices');
+CREATE OR REPLACE TRIGGER prices_follow_lost_codes AFTER DELETE ON providers_codemap
+    FOR EACH ROW WHEN (OLD.scheme NOT LIKE 'provider:%') EXECUTE FUNCTION note_catalogue_change('prices');
 -- One note per statement: the catalogue is loaded as a whole.
 CREATE OR REPLACE FUNCTION note_new_catalogue() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -229,6 +229,7 @@ def test_what_changes_prices_makes_the_list_due(partner, offers, change):
 
 def test_a_synchronisation_makes_the_lists_due_of_those_whom_it_concerns(partner, stranger, upstream):
     provider = upstream.provider(tenant=partner.tenant)
+    load_catalogue()
     for one in (partner, stranger):
         one.get(BY_SERVICE[0])
     publish_due(WRITERS, now=timezone.now())
@@ -237,7 +238,6 @@ def test_a_synchronisation_makes_the_lists_due_of_those_whom_it_concerns(partner
     publish_due(WRITERS, now=timezone.now() + timedelta(seconds=11))
     from_then = timezone.now() + timedelta(seconds=30)
 
-    load_catalogue()
     sync_offers(provider, timezone.now())
     publish_due(WRITERS, now=from_then)
     built = dict(Publication.objects.filter(topic="prices").values_list("tenant_id", "built_at"))
