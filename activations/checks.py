@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activations.marketplace_checks import MARKETPLACE_CHECKS
 from activations.rental_checks import RENTAL_CHECKS
 from billing.checks import LedgerCheck, of_another_tenant
 
@@ -99,6 +100,7 @@ CHECKS = [
         """,
     ),
     *RENTAL_CHECKS,
+    *MARKETPLACE_CHECKS,
     of_another_tenant("activations_activation", "customer_id", "accounts_customer"),
     of_another_tenant("activations_activation", "provider_id", "providers_provider"),
     of_another_tenant("activations_message", "activation_id", "activations_activation"),

@@ -17,6 +17,14 @@ from django.db.models.lookups import Regex
 from accounts.models import Customer, Tenant, User
 from activations.ending_models import Ending
 from activations.exchange_models import Exchange
+from activations.marketplace_models import (
+    Contract,
+    ContractCode,
+    ContractPrice,
+    NumberRecord,
+    Push,
+    Sale,
+)
 from activations.rental_models import (
     Rental,
     RentalAttempt,
@@ -480,12 +488,17 @@ __all__ = [
     "Activation",
     "Attempt",
     "Check",
+    "Contract",
+    "ContractCode",
+    "ContractPrice",
     "Ending",
     "Exchange",
     "ListCheck",
     "Message",
     "MoneyAtRisk",
+    "NumberRecord",
     "PriceToken",
+    "Push",
     "Rental",
     "RentalAttempt",
     "RentalDue",
@@ -493,6 +506,7 @@ __all__ = [
     "RentalTerm",
     "Report",
     "RequestKey",
+    "Sale",
 ]
 
 

@@ -14,6 +14,8 @@ from activations.services.callbacks import match_inbox
 from activations.services.endings import tell_due_ends
 from activations.services.erasing import erase_due
 from activations.services.exchanging import exchange_due
+from activations.services.marketplace.issuing import write_off_strays
+from activations.services.marketplace.leases import attend_due_sales, flag_old_sales
 from activations.services.measuring import measure_due
 from activations.services.provider_reports import send_due_reports
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
@@ -99,6 +101,14 @@ def renew_rentals() -> None:
     """Tell of ends that are near, and renew what renews itself."""
     remind_due_rentals()
     renew_due_rentals()
+
+
+@shared_task(ignore_result=True)
+def attend_marketplace_sales() -> None:
+    """Return, finish or keep what was sold to marketplaces, and flag what they leave open."""
+    write_off_strays(timezone.now())
+    attend_due_sales()
+    flag_old_sales()
 
 
 @shared_task(ignore_result=True)

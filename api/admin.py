@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from api import marketplace_admin
 from api.models import DialectSettings, Publication, PublishedList
 from portal.admin import MANAGERS, OWNERS, OwnRelated, ReadOnlyAdmin, ScopedAdmin
 
@@ -49,3 +50,6 @@ class DialectSettingsAdmin(ScopedAdmin):
     search_help_text = "A reseller's short name."
     ordering = ["tenant"]
     list_select_related = ["tenant"]
+
+
+__all__ = ["marketplace_admin"]

@@ -1,4 +1,4 @@
-"""Requests per minute, counted in Redis in fixed one-minute windows.
+"""Requests per minute (or second), counted in Redis in fixed windows.
 
 A worker leases permits in blocks (one INCRBY), so that a poll seldom asks Redis. While Redis is away each
 worker counts for itself: callers are still limited, and nobody is refused for our trouble (O2).
@@ -41,22 +41,23 @@ class Lease:
 class Limiter:
     """The permits of one worker. Threads share it; two that lease at once only lease more."""
 
-    def __init__(self, connect: Callable[[], Redis]) -> None:
+    def __init__(self, connect: Callable[[], Redis], *, window_seconds: int = WINDOW_SECONDS) -> None:
         self._connect = connect
+        self._seconds = window_seconds
         self._lock = threading.Lock()
         self._window = 0
         self._leases: dict[str, Lease] = {}
         self._away_until = 0.0
 
     def spend(self, route: str, subject: str, *, limit: int) -> None:
-        """Take one permit of `limit` per minute for `subject` (a key or customer). Raises RateLimited."""
-        window = int(time.time()) // WINDOW_SECONDS
+        """Take one permit of `limit` per window for `subject` (a key or customer). Raises RateLimited."""
+        window = int(time.time()) // self._seconds
         name = f"{route}:{subject}"
         allowed = self._take(window, name)
         if allowed is None:
             allowed = self._lease(window, name, limit)
         if not allowed:
-            raise RateLimited(reset=(window + 1) * WINDOW_SECONDS, limit=limit)
+            raise RateLimited(reset=(window + 1) * self._seconds, limit=limit)
 
     def _take(self, window: int, name: str) -> bool | None:
         """Spend a permit that this worker holds. None: it holds none, but there may be more in Redis."""
@@ -94,7 +95,7 @@ class Limiter:
                 return int(redis.incrby(key, block))
             with redis.pipeline(transaction=False) as pipe:
                 pipe.incrby(key, block)
-                pipe.expire(key, 2 * WINDOW_SECONDS)
+                pipe.expire(key, 2 * self._seconds)
                 return int(pipe.execute()[0])
         except (RedisError, OSError) as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
@@ -123,3 +124,4 @@ def _redis() -> Redis:
 
 
 limiter = Limiter(_redis)
+per_second = Limiter(_redis, window_seconds=1)

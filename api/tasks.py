@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from api.handler.catalogue import EDITIONS as HANDLERS
+from api.onlinesim.pushing import push_due
 from api.publishing import drop_idle, publish_due
 from api.rentverify.catalogue import PRICES as RENTVERIFYS
 from api.retail.catalogue import CATALOGUE
@@ -29,3 +30,9 @@ def publish_due_lists() -> None:
 def drop_idle_lists() -> None:
     """Delete the price lists of tenants that have not called for a month; nobody need keep writing them."""
     drop_idle(before=timezone.now() - IDLE_AFTER)
+
+
+@shared_task(ignore_result=True)
+def push_to_marketplaces() -> None:
+    """Pass messages on to marketplaces. Running it twice sends nothing twice."""
+    push_due(now=timezone.now())

@@ -21,5 +21,6 @@ urlpatterns = [
     re_path(r"^rentverify/", unknown_rentverify),
     path("v1/nonvoip/", include("api.ping.urls")),
     re_path(r"^v1/nonvoip/", unknown_ping),
+    path("onlinesim/", include("api.onlinesim.urls")),
     re_path(r"^(?:test/)?api/v1/", unknown),
 ]

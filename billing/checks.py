@@ -164,6 +164,34 @@ CHECKS = [
            OR (state = 'open') <> (ended_at IS NULL)
         """,
     ),
+    LedgerCheck(
+        "an order is earned at most once, and reversed at most once and wholly",
+        """
+        SELECT format('order %%s: %%s incomes of %%s micro-USD, %%s reversals of %%s', order_id, incomes,
+                      earned, reversals, reversed)
+        FROM (SELECT t.order_id, count(*) FILTER (WHERE t.kind = 'income') AS incomes,
+                     count(*) FILTER (WHERE t.kind = 'income_reversal') AS reversals,
+                     coalesce(sum(e.amount_micros) FILTER (WHERE t.kind = 'income'), 0) AS earned,
+                     coalesce(-sum(e.amount_micros) FILTER (WHERE t.kind = 'income_reversal'), 0) AS reversed
+              FROM billing_transaction t
+              JOIN billing_entry e ON e.transaction_id = t.id AND e.account = 'tenant_revenue'
+              WHERE t.kind IN ('income', 'income_reversal') GROUP BY t.order_id) facts
+        WHERE incomes > 1 OR reversals > incomes OR (reversals = 1 AND reversed <> earned)
+        """,
+    ),
+    LedgerCheck(
+        "income is owed by a marketplace and is the tenant's, and nothing else is either's",
+        """
+        SELECT format('transaction %%s (%%s) has %%s micro-USD on %%s', t.id, t.kind, e.amount_micros,
+                      e.account)
+        FROM billing_transaction t JOIN billing_entry e ON e.transaction_id = t.id
+        WHERE CASE WHEN t.kind IN ('income', 'income_reversal')
+                   THEN e.account NOT IN ('marketplace', 'tenant_revenue')
+                        OR e.amount_micros * CASE WHEN t.kind = 'income' THEN 1 ELSE -1 END
+                           * CASE WHEN e.account = 'marketplace' THEN -1 ELSE 1 END <= 0
+                   ELSE e.account = 'marketplace' END
+        """,
+    ),
     of_another_tenant("billing_wallet", "customer_id", "accounts_customer"),
     of_another_tenant("billing_hold", "wallet_id", "billing_wallet"),
     of_another_tenant("billing_transaction", "customer_id", "accounts_customer"),

@@ -69,6 +69,18 @@ def refund(*, order_id: UUID, now: datetime) -> int:
     return int(_call("ledger_refund(%s, %s)", order_id, now))
 
 
+def earn(*, order_id: UUID, tenant_id: int, customer_id: int, micros: int, now: datetime) -> int | None:
+    """Book what a marketplace owes the tenant for an order, once; None for nothing owed. No wallet moves."""
+    found = _call("ledger_income(%s, %s, %s, %s, %s)", order_id, tenant_id, customer_id, micros, now)
+    return None if found is None else int(found)
+
+
+def reverse_income(*, order_id: UUID, now: datetime) -> int | None:
+    """Take an order's income back, once; None when there was none."""
+    found = _call("ledger_reverse_income(%s, %s)", order_id, now)
+    return None if found is None else int(found)
+
+
 def move(
     *,
     tenant_id: int,

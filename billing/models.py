@@ -127,6 +127,12 @@ class Transaction(models.Model):
             models.UniqueConstraint(
                 fields=["order_id"], condition=Q(kind="rental_refund"), name="rental_refunded_once"
             ),
+            models.UniqueConstraint(
+                fields=["order_id"], condition=Q(kind="income"), name="order_earned_once"
+            ),
+            models.UniqueConstraint(
+                fields=["order_id"], condition=Q(kind="income_reversal"), name="order_reversed_once"
+            ),
         ]
         indexes = [
             models.Index(F("tenant"), F("created_at").desc(), F("id").desc(), name="transaction_newest"),
@@ -150,6 +156,7 @@ class Entry(models.Model):
         PLATFORM_REVENUE = "platform_revenue"
         GATEWAY = "gateway"
         PROVIDER = "provider"
+        MARKETPLACE = "marketplace", "what a marketplace owes"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False, db_constraint=False)

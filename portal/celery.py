@@ -64,8 +64,10 @@ SWEEPS = (
     "activations.tasks.end_rentals",
     "activations.tasks.reconcile_rentals",
     "activations.tasks.stop_at_daily_caps",
+    "activations.tasks.attend_marketplace_sales",
     "webhooks.tasks.dispatch_due_events",
     "api.tasks.publish_due_lists",
+    "api.tasks.push_to_marketplaces",
 )
 # A code should be at its receiver within a second, and a sweep with nothing to do costs two short queries.
 WEBHOOK_SECONDS = 0.5

@@ -27,6 +27,12 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.RentalAttempt", "call_made"),
         ("activations.RentalDue", "schedule"),
     ],
+    "Marketplaces": [
+        ("activations.Contract", "handshake"),
+        ("activations.Sale", "storefront"),
+        ("activations.Push", "forward_to_inbox"),
+        ("activations.NumberRecord", "phone_disabled"),
+    ],
     "People": [
         ("accounts.Customer", "group"),
         ("accounts.ApiKey", "key"),
@@ -62,6 +68,8 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("webhooks.Delivery", "send"),
         ("webhooks.DeliveryAttempt", "call_made"),
         ("webhooks.InboxMessage", "inbox"),
+        ("activations.ContractPrice", "sell"),
+        ("activations.ContractCode", "translate"),
         ("activations.ListCheck", "checklist"),
         ("activations.RequestKey", "repeat"),
         ("activations.PriceToken", "confirmation_number"),

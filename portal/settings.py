@@ -440,6 +440,9 @@ SHORT_LIFE_SECONDS = env.natural("SHORT_LIFE_SECONDS", default=900)
 # One order tries so many offers, and answers within the budget; what is unknown then is found out later.
 ORDER_ATTEMPTS = env.natural("ORDER_ATTEMPTS", default=4)
 ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=9.0)
+# A marketplace waits ten seconds: providers get the first figure, and beyond the second we were too late.
+MARKETPLACE_ORDER_SECONDS = env.float("MARKETPLACE_ORDER_SECONDS", default=8.0)
+MARKETPLACE_ANSWER_SECONDS = env.float("MARKETPLACE_ANSWER_SECONDS", default=9.5)
 ORDER_LOST_AFTER_SECONDS = env.natural("ORDER_LOST_AFTER_SECONDS", default=30)
 RECONCILE_EVERY_SECONDS = env.natural("RECONCILE_EVERY_SECONDS", default=15)
 RECONCILE_GRACE_SECONDS = env.natural("RECONCILE_GRACE_SECONDS", default=90)

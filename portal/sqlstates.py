@@ -22,6 +22,8 @@ CONSTRAINTS: dict[str, Callable[[], errors.PortalError]] = {
     "order_billed_once": lambda: errors.InvalidState("This order was billed already."),
     "rental_refunded_once": errors.AlreadyRefunded,
     "rental_billed_once": lambda: errors.InvalidState("This rental was billed already."),
+    "order_earned_once": lambda: errors.InvalidState("The income of this order was booked already."),
+    "order_reversed_once": errors.AlreadyRefunded,
     "customer_id_per_tenant": lambda: errors.Duplicate("This customer_id is taken.", field="customer_id"),
 }
 

@@ -48,12 +48,15 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: a status, or an `error` in few words. `retry_after`: the header as it came."""
+    """What came of it: a status, or an `error` in few words. `retry_after`: the header as it came. `answer`:
+    the beginning of the body, for those who must understand it; `excerpt` is what may be kept of it.
+    """
 
     parcel: Parcel
     status: int | None = None
     error: str = ""
     excerpt: str = ""
+    answer: str = field(default="", repr=False)
     retry_after: str = ""
     milliseconds: int = 0
 
@@ -181,9 +184,11 @@ async def _post(session: aiohttp.ClientSession, parcel: Parcel) -> dict[str, obj
         async with session.post(
             url, data=parcel.body, headers=dict(parcel.headers), allow_redirects=False
         ) as response:
+            answer = await _beginning(response)
             return {
                 "status": response.status,
-                "excerpt": excerpt(await _beginning(response), hidden=parcel.hidden),
+                "answer": answer,
+                "excerpt": excerpt(answer, hidden=parcel.hidden),
                 "retry_after": response.headers.get("Retry-After", ""),
             }
     except AddressRefused as error:

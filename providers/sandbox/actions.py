@@ -45,7 +45,14 @@ def order(books: Books, account: Account, _id: int, body: bytes, fault: Fault | 
         cost = int(fault.with_.get("price_micros", ceiling * 2))
     if cost > account.balance:
         return error(402, "no_balance")
-    return _lease_reply(_allocate(books, account, wish, pair, tier, cost))
+    return _lease_reply(with_phone_of(fault, _allocate(books, account, wish, pair, tier, cost)))
+
+
+def with_phone_of(fault: Fault | None, lease: Lease) -> Lease:
+    """The lease, with the phone that the fault `old_phone` names: a number that was sold before."""
+    if fault is not None and fault.kind == "old_phone":
+        lease.phone = str(fault.with_["phone"])
+    return lease
 
 
 def _allocate(

@@ -109,7 +109,7 @@ def backwards(fault: Fault, run: Run) -> Outcome:
 
 
 def truth(fault: Fault, run: Run) -> Outcome:
-    """Nothing happens here; the action itself looks at the fault (wrong_price, old_id)."""
+    """Nothing happens here; the action itself looks at the fault (wrong_price, old_id, old_phone)."""
     return run()
 
 
@@ -140,5 +140,6 @@ KINDS: dict[str, Callable[[Fault, Run], Outcome]] = {
     "backwards": backwards,
     "wrong_price": truth,
     "old_id": truth,
+    "old_phone": truth,
     **dict.fromkeys(REFUSALS, refuse),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from providers.sandbox.actions import UNKNOWN_ORDER, Action, phone_of, status_of
+from providers.sandbox.actions import UNKNOWN_ORDER, Action, phone_of, status_of, with_phone_of
 from providers.sandbox.books import OPEN_STATES, Account, Books, Lease
 from providers.sandbox.faults import Fault
 from providers.sandbox.http import error, reply
@@ -40,7 +40,7 @@ def rent(books: Books, account: Account, _id: int, body: bytes, fault: Fault | N
         cost = int(fault.with_.get("price_micros", ceiling * 2))
     if cost > account.balance:
         return error(402, "no_balance")
-    return _lease_reply(_allocate(books, account, wish, hours, cost))
+    return _lease_reply(with_phone_of(fault, _allocate(books, account, wish, hours, cost)))
 
 
 def _allocate(books: Books, account: Account, wish: dict[str, Any], hours: int, cost: int) -> Lease:

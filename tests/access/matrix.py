@@ -204,6 +204,20 @@ OTHERS = [
     ("v1/nonvoip/rentals/<rental_id>", "GET", "U UU UUUUU U UU NN"),
     ("^v1/nonvoip/", "GET", "N NN NNNNN N NN NN"),
     ("^v1/nonvoip/", "POST", "N NN NNNNN N NN NN"),
+    *(
+        (f"onlinesim/<contract>{path}", method, letters)
+        for path in (
+            "",
+            "/getServices",
+            "/getNumber",
+            "/finishActivation",
+            "/getServicesRent",
+            "/getNumberRent",
+            "/finishActivationRent",
+        )
+        # The key is the marketplace's, in the body; another method is an error with status 200.
+        for method, letters in (("GET", "k kk kkkkk k kk kk"), ("POST", "k kk kkkkk k kk kk"))
+    ),
     ("callbacks/<token>/", "POST", "U UU UUUUU U UU UU"),
     ("account/", "GET", "L kk FFFFF F LL LL"),
     ("account/close/", "POST", "L BB FFFFF F LL LL"),
@@ -310,6 +324,12 @@ TABLES = {
     "activations.rentalattempt": "viewer - - -",
     "activations.rentalmessage": "viewer - - -",
     "activations.rentaldue": "viewer - - -",
+    "activations.contract": "manager owner owner -",
+    "activations.contractprice": "manager - - -",
+    "activations.contractcode": "manager - - -",
+    "activations.sale": "viewer - - -",
+    "activations.push": "viewer - - -",
+    "activations.numberrecord": "viewer - - -",
     "activations.historymark": "manager - - -",
     "activations.historycount": "manager - - -",
     "providers.cataloguechange": "manager - - -",
@@ -365,6 +385,8 @@ DIALOGS = [
     ("admin/activations/report/<object_id>/approve/", "POST", "L LL FkkkN k LL LL"),
     ("admin/activations/report/<object_id>/decline/", "GET", "L LL FkkkN k LL LL"),
     ("admin/activations/report/<object_id>/decline/", "POST", "L LL FkkkN k LL LL"),
+    ("admin/activations/contract/<object_id>/new_key/", "GET", "L LL NNFkN k LL LL"),
+    ("admin/activations/contract/<object_id>/new_key/", "POST", "L LL NNFkN k LL LL"),
     ("admin/activations/activation/<object_id>/give_back/", "GET", "L LL FFkkN k LL LL"),
     ("admin/activations/activation/<object_id>/give_back/", "POST", "L LL FFkkN k LL LL"),
 ]

@@ -79,6 +79,7 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "country_id": order.country_id,
         "canonical_id": order.service_id,
         "token": house.rows["providers.provider"].callback_token,
+        "contract": house.rows["activations.contract"].token,
         "webhook_id": house.rows["twin.endpoint" if is_test else "webhooks.endpoint"].public_id,
         "key_id": str(house.rows["twin.apikey" if is_test else "accounts.apikey"].pk),
         "endpoint_id": house.rows["webhooks.endpoint"].public_id,

@@ -100,7 +100,7 @@ def deliver_due(*, now: datetime) -> int:
                 tried += len(parcels)
             if not sender.count:
                 return tried
-            _let_go_of_database()
+            let_go_of_database()
             ended = sender.wait(ROUND_SECONDS)
             note_all(ended, now=now + timedelta(seconds=time.monotonic() - started))
 
@@ -266,7 +266,7 @@ def _unsent(delivery: Delivery) -> Parcel:
     return Parcel(delivery.pk, delivery.endpoint_id, delivery.endpoint.url, b"", {})
 
 
-def _let_go_of_database() -> None:
+def let_go_of_database() -> None:
     """A pooled connection goes back while we wait for receivers (B6)."""
     if not connection.in_atomic_block and connection.settings_dict["OPTIONS"].get("pool"):
         connection.close()

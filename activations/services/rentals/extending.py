@@ -113,7 +113,12 @@ def _plan(buyer: Buyer, row: RentalRow, *, hours: int, now: datetime) -> _Plan:
     check_hours(hours)
     if not row.is_open or row.is_checking or not row.can_extend or row.ends_at is None or row.ends_at <= now:
         raise errors.RentalNotActive()
-    wish = RentalWish(service_id=row.service_id, country_id=row.country_id, hours=hours)
+    wish = RentalWish(
+        service_id=row.service_id,
+        country_id=row.country_id,
+        hours=hours,
+        customer_price_micros=None if row.customer_price_micros else 0,  # what was free stays free
+    )
     rules = load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     try:
         route = find_rental_route(

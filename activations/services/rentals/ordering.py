@@ -34,10 +34,11 @@ def rent_number(
     request_key: str | None,
     request_digest: bytes = b"",
     channel: str,
+    budget_seconds: float = policy.ORDER_BUDGET_SECONDS,
     now: datetime | None = None,
 ) -> RentalRow:
     """Rent one number for `wish.hours`. The row is `leased` and charged, or `ordering` ("checking") while its
-    outcome is unknown.
+    outcome is unknown. `budget_seconds`: how long its caller waits.
 
     A repeated `request_key` gives the first answer again, a refusal included. Amounts: integer micro-USD.
     Raises InvalidDuration and the refusals of docs/protocols/README.md section 3; then nothing is held.
@@ -47,7 +48,7 @@ def rent_number(
     if keyed and (paid := answer_to(keyed)):
         return paid.rental
     try:
-        return _rent(buyer=buyer, wish=wish, keyed=keyed, channel=channel, now=now)
+        return _rent(buyer=buyer, wish=wish, keyed=keyed, channel=channel, budget=budget_seconds, now=now)
     except errors.PortalError as refusal:
         if (
             keyed
@@ -66,7 +67,13 @@ def check_hours(hours: int) -> None:
 
 
 def _rent(
-    *, buyer: Buyer, wish: RentalWish, keyed: KeyedRequest | None, channel: str, now: datetime
+    *,
+    buyer: Buyer,
+    wish: RentalWish,
+    keyed: KeyedRequest | None,
+    channel: str,
+    budget: float,
+    now: datetime,
 ) -> RentalRow:
     check_buyer(buyer, now=now)
     check_hours(wish.hours)
@@ -91,7 +98,7 @@ def _rent(
         return earlier_answer(
             opened.word, refusal=opened.refusal, term_id=opened.term_id, tenant_id=buyer.tenant_id
         ).rental
-    clock = Clock(now, budget_seconds=policy.ORDER_BUDGET_SECONDS)
+    clock = Clock(now, budget_seconds=budget)
     attempts = RentalAttempts(buyer, wish, rules, route, opened.term_id, clock)
     return attempts.run(quotes, our_ref=opened.our_ref)
 

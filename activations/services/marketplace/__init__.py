@@ -1,0 +1,1 @@
+"""Selling to marketplaces: numbers issued, messages passed on, operations ended by the marketplace."""

@@ -1,0 +1,3 @@
+"""The dialect of marketplaces that call us as their supplier (docs/protocols/onlinesim.md)."""
+
+DIALECT = "onlinesim"
