@@ -31,7 +31,8 @@ def receive_rental_messages(*, target: Target, messages: Sequence[Sms], now: dat
 
 def _receive(target: Target, sms: Sms, *, now: datetime) -> str:
     params = message_params(target=target, sms=sms, cost_micros=None, now=now)
-    del params["cost"]  # a rental is paid for, however many messages come
+    for name in ("cost", "lease", "lease_provider"):  # it is paid for already, and keeps its number
+        del params[name]
     try:
         (word,) = call("rental_receive", **params)
     except (DataError, IntegrityError) as error:
