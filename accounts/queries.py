@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
 
@@ -64,3 +66,17 @@ def customers_of(tenant: Tenant) -> QuerySet[Customer]:
 def keys_of(tenant: Tenant) -> QuerySet[ApiKey]:
     """Every key of the tenant and of its customers, the newest first."""
     return ApiKey.objects.filter(tenant=tenant).select_related("customer").order_by("-id")
+
+
+def keys_of_customers(customer_ids: Sequence[int]) -> QuerySet[ApiKey]:
+    """Their own keys, the newest first."""
+    return ApiKey.objects.filter(customer__in=customer_ids).select_related("tenant").order_by("-id")
+
+
+def find_double(customer: Customer) -> Customer | None:
+    """The customer of the same id in his tenant's test twin; None until one is needed."""
+    return (
+        Customer.objects.filter(tenant__live_tenant=customer.tenant_id, external_id=customer.external_id)
+        .select_related("tenant")
+        .first()
+    )

@@ -1,13 +1,9 @@
 """Addresses of the customer's pages and of the operator's sandbox page."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from activations import operator_pages, pages, pause_pages, rental_pages, report_pages, wallet_pages
-from portal.converters import CanonicalId, HexId, RentalId
-
-register_converter(CanonicalId, "canonical")
-register_converter(HexId, "hex_id")
-register_converter(RentalId, "rental_id")
+from portal import converters as converters  # names the shapes of ids
 
 app_name = "activations"
 urlpatterns = [

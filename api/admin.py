@@ -1,5 +1,5 @@
-"""Admin of the lists that callers fetch whole (when they were written, not what stands in them) and of how
-each reseller's dialects sound.
+"""Admin of the lists that callers fetch whole (when they were written, not what stands in them), of how each
+reseller's dialects sound, and of what customers' programs asked for.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from django.contrib import admin
 
 from api import marketplace_admin
-from api.models import DialectSettings, Publication, PublishedList
-from portal.admin import MANAGERS, OWNERS, OwnRelated, ReadOnlyAdmin, ScopedAdmin
+from api.models import DialectSettings, Publication, PublishedList, RequestLine
+from portal.admin import MANAGERS, OWNERS, SUPPORT, OwnRelated, Period, ReadOnlyAdmin, ScopedAdmin
 
 
 @admin.register(Publication)
@@ -50,6 +50,19 @@ class DialectSettingsAdmin(ScopedAdmin):
     search_help_text = "A reseller's short name."
     ordering = ["tenant"]
     list_select_related = ["tenant"]
+
+
+@admin.register(RequestLine)
+class RequestLineAdmin(ReadOnlyAdmin):
+    """What customers' programs asked for within the last day: help for those who ask for help."""
+
+    visible_to = SUPPORT
+    list_display = ["last_at", "customer", "dialect", "route", "outcome", "status", "count", "order_ref"]
+    list_filter = ["dialect", ("tenant", OwnRelated), ("minute", Period)]
+    search_fields = ["=customer__external_id", "=order_ref", "=request_id", "=outcome"]
+    search_help_text = "A customer id, an order's or a request's id, or a refusal's code."
+    ordering = ["-minute", "-id"]
+    list_select_related = ["customer", "tenant"]
 
 
 __all__ = ["marketplace_admin"]

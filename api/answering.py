@@ -9,6 +9,7 @@ import structlog
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from api import diary
 from portal.errors import Internal, PortalError, UpstreamUnavailable, ValidationError
 from portal.pages import is_unavailable
 
@@ -23,18 +24,20 @@ def answered(
     write_error: Callable[[PortalError], HttpResponse],
 ) -> HttpResponseBase:
     """What `view` returns, or the refusal as `write_error` spells it; never an exception."""
+    diary.nobody_yet()
     try:
         refuse_bad_path(request)
-        return view()
+        return diary.end(request, view(), diary.DONE)
     except PortalError as error:
-        return write_error(error)
+        return diary.end(request, write_error(error), error.code)
     except Exception as error:
         if is_unavailable(error):
             log.warning("database_unavailable", exc_info=error)
-            return write_error(UpstreamUnavailable("The service is busy. Please try again in a moment."))
+            busy = UpstreamUnavailable("The service is busy. Please try again in a moment.")
+            return diary.end(request, write_error(busy), busy.code)
         got_request_exception.send(sender=answered, request=request)
         log.exception("request_failed")
-        return write_error(Internal())
+        return diary.end(request, write_error(Internal()), Internal.code)
 
 
 def refuse_bad_path(request: HttpRequest) -> None:

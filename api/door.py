@@ -5,14 +5,17 @@ A dialect says how it spells its refusals; who may come in is the same for all o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.identity import Buyer
+from api import diary
 from api.auth import NOTHING, Caller, Extra, address_of, find_customer, refuse_on_hold, touch
 from api.limits import limiter
 from portal.errors import AuthInvalid, PortalError
@@ -20,12 +23,15 @@ from portal.errors import AuthInvalid, PortalError
 
 @dataclass(frozen=True)
 class Pass:
-    """What a route asks of its caller. `rate` names a figure of the dialect's requests per minute and key."""
+    """What a route asks of its caller. `rate` names a figure of the dialect's requests per minute and key;
+    `called`: what the dialect calls it, where its address does not say so.
+    """
 
     rate: str
     scope: str = "read"
     extra: Extra = NOTHING
     touches: bool = True  # notes the key's last use; polls do not
+    called: str = ""
 
 
 def let_in(
@@ -47,12 +53,24 @@ def let_in(
     except AuthInvalid:
         limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
         raise
+    diary.begin(caller, dialect=dialect, route=route.called or route_of(request))
     limiter.spend(f"{dialect}:{route.rate}", f"k{caller.key_id}", limit=rates[route.rate])
     refuse_on_hold(caller)
     if route.touches:
         touch(caller, now=now)
     assert caller.buyer is not None  # the key is a customer's
     return caller, caller.buyer
+
+
+def route_of(request: HttpRequest) -> str:
+    """Method and pattern of the address, with names for its ids."""
+    match = request.resolver_match
+    return f"{request.method} /{_readable(match.route) if match else ''}"
+
+
+@cache
+def _readable(route: str) -> str:
+    return re.sub(r"<\w+:", "<", route)
 
 
 def read_first(reads: Callable[[], dict[str, str | int]]) -> tuple[PortalError | None, dict[str, str | int]]:

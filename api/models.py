@@ -1,5 +1,5 @@
-"""Lists that callers fetch whole: written when what they are made from changes, sent as they are. And what a
-tenant may choose about the dialects its customers speak.
+"""Lists that callers fetch whole: written when what they are made from changes, sent as they are. What a
+tenant may choose about the dialects its customers speak. What customers' programs asked for lately.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Tenant
+from accounts.models import Customer, Tenant
 
 CANCEL_FEE_MICROS = 100_000
 
@@ -78,10 +78,10 @@ class DialectSettings(models.Model):
         help_text="Off: its clients cannot rent; rentals that run go on, on the pages.",
     )
     rentverify_cancel_fee_micros = models.BigIntegerField(
-        "rentverify: what a cancel costs the customer, in micro-USD",
+        "rentverify: what a cancel costs the customer",
         default=CANCEL_FEE_MICROS,
         db_default=CANCEL_FEE_MICROS,
-        help_text="At most the number's price. 100000 is 0.10 USD, what clients of the protocol expect.",
+        help_text="At most the number's price. Clients of the protocol expect 0.10.",
     )
     ping_extensions = models.BooleanField(
         "ping: balance and lists",
@@ -104,3 +104,42 @@ class DialectSettings(models.Model):
 
     def __str__(self) -> str:
         return str(self.tenant)
+
+
+class RequestLine(models.Model):
+    """Equal requests of one minute by a customer's keys: no key, parameter, phone or code. Kept for a day
+    (api.diary writes them). Nothing is checked against other tables, so that noting a request locks none.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    customer = models.ForeignKey(
+        Customer, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    minute = models.DateTimeField()
+    dialect = models.CharField(max_length=10)
+    route = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=40, help_text="ok, or a refusal's code.")
+    order_ref = models.CharField(max_length=24, blank=True, help_text="Public id of the order or rental.")
+    status = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField()
+    last_at = models.DateTimeField()
+    request_id = models.CharField(max_length=64, help_text="Of the last one.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "minute", "dialect", "route", "outcome", "order_ref"],
+                name="request_line_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["minute"], name="request_line_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.outcome}"
+
+    @property
+    def is_rental(self) -> bool:
+        """Whether the order that it is about is a rental."""
+        return self.order_ref.startswith("rnt_")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from api.diary import forget_requests
 from api.handler.catalogue import EDITIONS as HANDLERS
 from api.onlinesim.pushing import push_due
 from api.publishing import drop_idle, publish_due
@@ -14,6 +15,7 @@ from api.retail.prices import PRICES
 
 EDITIONS = (*HANDLERS, RENTVERIFYS)
 IDLE_AFTER = timedelta(days=30)
+NOTED_FOR = timedelta(hours=24)
 
 
 @shared_task(ignore_result=True)
@@ -36,3 +38,9 @@ def drop_idle_lists() -> None:
 def push_to_marketplaces() -> None:
     """Pass messages on to marketplaces. Running it twice sends nothing twice."""
     push_due(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def forget_old_requests() -> None:
+    """Delete what is noted of requests that are older than a day."""
+    forget_requests(before=timezone.now() - NOTED_FOR)

@@ -12,8 +12,9 @@ from django.http import HttpResponse
 
 from accounts.identity import Buyer
 from activations import queries
-from activations.queries import ActivationRow, row_from
+from activations.queries import ActivationRow, Shown, row_from, shown_from
 from activations.services import closing
+from api import diary
 from api.auth import Extra
 from api.wire import no_store, shown_code
 from portal.errors import (
@@ -82,7 +83,18 @@ def row_of(found: Sequence[object]) -> ActivationRow:
     """The order that ONE found. Raises UnknownActivation."""
     if found[0] is None:
         raise UnknownActivation()
-    return row_from(found)
+    row = row_from(found)
+    diary.about(row.hex_id)
+    return row
+
+
+def polled_row(found: Sequence[object]) -> Shown:
+    """The order that POLLED found. Raises UnknownActivation."""
+    if found[0] is None:
+        raise UnknownActivation()
+    [row] = shown_from([found])
+    diary.about(row.hex_id)
+    return row
 
 
 def cancel(buyer: Buyer, row: ActivationRow, *, at_any_age: bool = False) -> None:

@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Customer, Domain, Tenant, User
+from accounts.queries import find_double
 from billing import ledger
 from billing.models import Transaction, Wallet
-from portal.errors import ValidationError
+from portal.errors import Duplicate, ValidationError
 from portal.sqlstates import sql_refusals
 
 MAX_NOTE = 200
@@ -58,6 +59,24 @@ def create_customer(
             now=now,
         )
     return customer
+
+
+def double_of(customer: Customer, *, opening_micros: int, now: datetime | None = None) -> Customer:
+    """The customer's double in the test twin of his tenant, made with that much test money if need be.
+
+    Raises Tenant.DoesNotExist when the tenant has no test twin.
+    """
+    found = find_double(customer)
+    if found is None:
+        twin = Tenant.objects.get(live_tenant=customer.tenant_id)
+        try:
+            found = create_customer(
+                tenant=twin, external_id=customer.external_id, opening_micros=opening_micros, now=now
+            )
+        except Duplicate:  # another request was quicker
+            found = find_double(customer)
+            assert found is not None
+    return found
 
 
 def move_money(

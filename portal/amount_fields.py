@@ -40,10 +40,10 @@ def amount_field(column: models.Field[Any, Any], *, help_text: str = "") -> Scal
     """
     for ending, (scale, unit) in UNITS.items():
         if isinstance(column, models.IntegerField) and column.name.endswith(ending):
-            name = column.name.removesuffix(ending).replace("_", " ")
+            name = str(column.verbose_name).removesuffix(ending.replace("_", " "))
             return ScaledField(
                 scale=scale,
-                label=f"{name.capitalize()} ({unit})" if name != "percent" else "Percent",
+                label=f"{name[:1].upper()}{name[1:]} ({unit})",
                 required=not column.blank,
                 help_text=help_text or column.help_text,
                 widget=UnfoldAdminDecimalFieldWidget,

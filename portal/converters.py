@@ -1,5 +1,6 @@
 """Shapes of ids in the pages' addresses: what does not fit is no address at all (404)."""
 
+from django.urls import register_converter
 from django.urls.converters import StringConverter
 
 
@@ -25,3 +26,9 @@ class EndpointId(StringConverter):
     """The public id of a webhook endpoint."""
 
     regex = r"wh_[0-9a-z]{12}"
+
+
+register_converter(CanonicalId, "canonical")
+register_converter(HexId, "hex_id")
+register_converter(RentalId, "rental_id")
+register_converter(EndpointId, "endpoint")

@@ -70,6 +70,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("webhooks.InboxMessage", "inbox"),
         ("activations.ContractPrice", "sell"),
         ("activations.ContractCode", "translate"),
+        ("api.RequestLine", "receipt_long"),
         ("activations.ListCheck", "checklist"),
         ("activations.RequestKey", "repeat"),
         ("activations.PriceToken", "confirmation_number"),

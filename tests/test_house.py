@@ -15,7 +15,7 @@ SOURCES = [*FLOORS, "portal"]
 # Names are put together here, so that this file does not hold what it looks for.
 INDEX_HOSTS = re.compile(r"pypi" r"\.org|python" r"hosted\.org|--(extra-)?index" r"-url[ =]")
 OWN_MACHINE = re.compile(r"(?<![\w.])/(work|root|home/\w+|Users/\w+)/")
-IS_PAGE = re.compile(r"^(api/.*|\w+/(\w*_)?(pages|views))\.py$")
+IS_PAGE = re.compile(r"^(api/(?!queries\.py).*|\w+/(\w*_)?(pages|views))\.py$")
 
 
 @cache

@@ -1,11 +1,9 @@
 """Addresses of the workbench."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from portal.converters import EndpointId
+from portal import converters as converters  # names the shapes of ids
 from webhooks import pages
-
-register_converter(EndpointId, "endpoint")
 
 app_name = "webhooks"
 urlpatterns = [

@@ -16,7 +16,7 @@ from accounts.queries import customers_of, keys_of, users_of
 from accounts.services import create_login, create_member, create_operator
 from activations.demo.memory import Memory
 from billing.models import Wallet
-from billing.services import create_customer, create_tenant, move_money
+from billing.services import create_customer, create_tenant, double_of, move_money
 from portal.errors import Duplicate
 
 DOLLAR = 1_000_000
@@ -96,7 +96,7 @@ def customer(
         )
     else:
         login = _login(memory, found.user) if found.user else {"email": email, "password": ""}
-    double = _double(tenant.test_tenant, external_id, opening_micros, now=now)
+    double = double_of(found, opening_micros=opening_micros, now=now)
     return {
         "customer_id": external_id,
         **login,
@@ -104,13 +104,6 @@ def customer(
         "test_key": key(memory, tenant.test_tenant, double),
         "balance_micros": Wallet.objects.get(customer=found).balance_micros,
     }
-
-
-def _double(twin: Tenant, external_id: str, opening_micros: int, *, now: datetime) -> Customer:
-    found = customers_of(twin).filter(external_id=external_id).first()
-    return found or create_customer(
-        tenant=twin, external_id=external_id, opening_micros=opening_micros, now=now
-    )
 
 
 def key(memory: Memory, tenant: Tenant, customer: Customer | None = None) -> str:

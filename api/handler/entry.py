@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -73,7 +73,12 @@ def _unknown(asked: Asked) -> HttpResponse:
     raise UnknownPath("There is no such action.")
 
 
-NO_SUCH_ACTION = action("catalogue")(_unknown)
+def called(actions: dict[str, Action]) -> dict[str, Action]:
+    """The actions, knowing their names."""
+    return {name: replace(one, route=replace(one.route, called=name)) for name, one in actions.items()}
+
+
+[NO_SUCH_ACTION] = called({"an unknown action": action("catalogue")(_unknown)}).values()
 
 
 def entry_of(actions: dict[str, Action]) -> Callable[[HttpRequest], HttpResponseBase]:

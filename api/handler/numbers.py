@@ -14,17 +14,16 @@ from activations.queries import ActivationRow, Shown
 from activations.rental_queries import RentalRow
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
-from api import words
+from api import diary, words
 from api.auth import Extra
 from api.handler.entry import DIALECT, Asked, action
 from api.handler.reading import digest_of_wish, request_key_of, whole_in, wish_of
 from api.handler.wire import CURRENCY, Style, amount, json_answer, moment, number
 from api.wire import shown_code
-from api.words import ONE, POLLED, WALLET, Params, code_in, number_in, row_of, text_answer
+from api.words import ONE, POLLED, WALLET, Params, code_in, number_in, polled_row, row_of, text_answer
 from portal.errors import (
     InvalidState,
     PortalError,
-    UnknownActivation,
     UpstreamUnavailable,
     ValidationError,
 )
@@ -60,6 +59,7 @@ def _order(asked: Asked) -> ActivationRow:
     row = ordering.order_activation(
         buyer=asked.buyer, wish=wish, request_key=key, request_digest=digest_of_wish(wish), channel=DIALECT
     )
+    diary.about(row.hex_id)
     if row.is_checking:
         raise UpstreamUnavailable("It is not known yet whether the number was sold; it is being found out.")
     return row
@@ -127,9 +127,7 @@ def _service(row: ActivationRow) -> str:
 
 @action("poll", extra=POLLED, reads=number_in, touches=False)
 def get_status(asked: Asked) -> HttpResponse:
-    if asked.found[0] is None:
-        raise UnknownActivation()
-    return text_answer(state_of(queries.shown_from([asked.found])[0], asked.style))
+    return text_answer(state_of(polled_row(asked.found), asked.style))
 
 
 def state_of(row: ActivationRow | Shown, style: Style) -> str:

@@ -14,6 +14,7 @@ from activations.rental_queries import RentalMessageRow, RentalRow, rental_row_f
 from activations.services import rentals
 from activations.services.eligibility import check_buyer
 from activations.wish import RentalWish
+from api import diary
 from api.auth import Extra
 from api.door import setting
 from api.handler.entry import DIALECT, Action, Answer, Asked, action
@@ -184,6 +185,7 @@ def _row(asked: Asked) -> RentalRow:
     if asked.found[0] is None:
         raise RentalUnknown()
     row = rental_row_from(asked.found)
+    diary.about(row.rnt_id)
     if row.is_checking:
         raise UpstreamUnavailable(CHECKING)
     return row

@@ -3,9 +3,9 @@
 from django.urls import path
 
 from api.handler import catalogue, numbers, rents
-from api.handler.entry import entry_of
+from api.handler.entry import called, entry_of
 
-ACTIONS = {
+ACTIONS = called({
     "getBalance": numbers.balance,
     "getNumber": numbers.get_number,
     "getNumberV2": numbers.get_number_v2,
@@ -31,7 +31,7 @@ ACTIONS = {
     "continueRentNumber": rents.continue_rent,
     "getContinueRentPriceNumber": rents.continue_price,
     "continueRentInfo": rents.continue_info,
-}
+})  # fmt: skip
 entry = entry_of(ACTIONS)
 
 urlpatterns = [

@@ -10,11 +10,10 @@ class Migration(migrations.Migration):
             model_name="dialectsettings",
             name="rentverify_cancel_fee_micros",
             field=models.BigIntegerField(
-                "rentverify: what a cancel costs the customer, in micro-USD",
+                "rentverify: what a cancel costs the customer",
                 db_default=100_000,
                 default=100_000,
-                help_text="At most the number's price. 100000 is 0.10 USD, what clients of the protocol"
-                " expect.",
+                help_text="At most the number's price. Clients of the protocol expect 0.10.",
             ),
         ),
         migrations.AddConstraint(

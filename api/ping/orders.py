@@ -10,6 +10,7 @@ from activations.queries import ActivationRow, row_from, shown_from
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
 from activations.wish import SaleTerms, Wish
+from api import diary
 from api.auth import Extra
 from api.ping import wire
 from api.ping.entry import DIALECT, Asked, ping
@@ -68,6 +69,7 @@ def create(asked: Asked) -> HttpResponse:
     except NoNumbers:
         _check_capability(asked, product, wish.capability, rules)
         raise
+    diary.about(row.hex_id)
     if row.is_checking:
         raise UpstreamUnavailable(CHECKING, public_id=row.ord_id)
     return wire.success(
@@ -98,6 +100,7 @@ def poll(asked: Asked, order_id: str) -> HttpResponse:
     if asked.found[1] is None:
         raise UnknownActivation("This order does not exist.")
     [row] = shown_from([asked.found[1:]])
+    diary.about(row.hex_id)
     return wire.success(verification=wire.polled(row, order_id=order_id, received_at=asked.found[0]))
 
 
@@ -119,4 +122,6 @@ def cancel(asked: Asked, order_id: str) -> HttpResponse:
 def _own(asked: Asked) -> ActivationRow:
     if asked.found[0] is None:
         raise UnknownActivation("This order does not exist.")
-    return row_from(asked.found)
+    row = row_from(asked.found)
+    diary.about(row.hex_id)
+    return row

@@ -10,6 +10,7 @@ from activations.rental_queries import RentalRow, rental_row_from
 from activations.services import rentals
 from activations.services.eligibility import check_may_order
 from activations.wish import RentalWish
+from api import diary
 from api.auth import Extra
 from api.ping import wire
 from api.ping.entry import DIALECT, Asked, ping
@@ -51,6 +52,7 @@ def create(asked: Asked) -> HttpResponse:
         request_digest=digest_of({"call": "rent", **body}),
         channel=DIALECT,
     )
+    diary.about(row.rnt_id)
     if row.is_checking:
         raise UpstreamUnavailable(CHECKING, public_id=row.rnt_id)
     return wire.success(
@@ -111,4 +113,6 @@ def cancel(asked: Asked, rental_id: str) -> HttpResponse:
 def _own(asked: Asked) -> RentalRow:
     if asked.found[0] is None:
         raise RentalUnknown()
-    return rental_row_from(asked.found)
+    row = rental_row_from(asked.found)
+    diary.about(row.rnt_id)
+    return row

@@ -13,19 +13,18 @@ from activations import policy, queries
 from activations.services import ordering
 from activations.services.eligibility import check_may_order
 from activations.wish import SaleTerms, Wish
-from api import words
+from api import diary, words
 from api.auth import Extra
 from api.door import setting
 from api.models import CANCEL_FEE_MICROS
 from api.rentverify.entry import DIALECT, Asked, call
 from api.rentverify.price_ids import read_price_id
 from api.wire import balance_text, json_response, price_text
-from api.words import ONE, POLLED, WALLET, Params, code_in, number_in, row_of, text_answer
+from api.words import ONE, POLLED, WALLET, Params, code_in, number_in, polled_row, row_of, text_answer
 from portal.errors import (
     NotCancellable,
     PortalError,
     PriceTokenInvalid,
-    UnknownActivation,
     UpstreamUnavailable,
     ValidationError,
 )
@@ -96,6 +95,7 @@ def get_number(asked: Asked) -> HttpResponseBase:
         ),
         now=now,
     )
+    diary.about(row.hex_id)
     if row.is_checking:
         raise UpstreamUnavailable("It is not known yet whether the number was sold; it is being found out.")
     return text_answer(f"ACCESS_NUMBER:{row.num_id}:+{row.phone}")
@@ -117,9 +117,7 @@ def _wish(asked: Asked, *, service_id: str, country_id: str, now: datetime) -> W
 
 @call("poll", extra=POLLED, reads=number_in, touches=False)
 def get_status(asked: Asked) -> HttpResponseBase:
-    if asked.found[0] is None:
-        raise UnknownActivation()
-    return text_answer(words.state_of(queries.shown_from([asked.found])[0]))
+    return text_answer(words.state_of(polled_row(asked.found)))
 
 
 @call("set_status", scope="order", extra=ONE, reads=number_in)

@@ -220,6 +220,10 @@ OTHERS = [
     ),
     ("callbacks/<token>/", "POST", "U UU UUUUU U UU UU"),
     ("account/", "GET", "L kk FFFFF F LL LL"),
+    ("account/api/", "GET", "L kk FFFFF F LL LL"),
+    ("account/api/keys/", "POST", "L BB FFFFF F LL LL"),
+    ("account/api/keys/<key_id>/revoke/", "POST", "L NN FFFFF F LL LL"),
+    ("account/api/sms/<hex_id>/", "POST", "L NN FFFFF F LL LL"),
     ("account/close/", "POST", "L BB FFFFF F LL LL"),
     ("webhooks/", "GET", "L kk kkkkk F LL LL"),
     ("webhooks/new/", "POST", "L BB FFBBB F LL LL"),
@@ -338,6 +342,7 @@ TABLES = {
     "providers.unmappedcode": "manager - - -",
     "api.publication": "manager - - -",
     "api.publishedlist": "manager - - -",
+    "api.requestline": "support - - -",
     "api.dialectsettings": "manager owner owner owner",
 }
 EVERYBODYS = {"providers.service", "providers.country"}  # rows of no tenant

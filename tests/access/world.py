@@ -35,7 +35,7 @@ from activations.models import (
     Sale,
 )
 from activations.services.marketplace.contracts import open_contract
-from api.models import DialectSettings, Publication, PublishedList
+from api.models import DialectSettings, Publication, PublishedList, RequestLine
 from billing.models import Entry, Hold, Transaction, Wallet
 from providers.models import (
     CatalogueChange,
@@ -186,6 +186,9 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         RouteMark.objects.get_or_create(id=1, defaults={"counted_until": when})[0],
         Publication.objects.create(**own, topic="prices", built_at=when),
         DialectSettings.objects.create(**own),
+        RequestLine.objects.create(**own, customer=order.customer, minute=when, dialect="ping",
+                                   route=f"{house.name} route", outcome="ok", status=200, count=1,
+                                   last_at=when, request_id=f"{house.name}-request"),
         PublishedList.objects.create(**own, name=f"{house.name} list", etag=house.name, packed=b""),
         RequestKey.objects.create(**whose, key=f"{house.name}-key", digest=b"1", activation=order),
         PriceToken.objects.create(**whose, token=f"{house.name}-token", service=order.service,
