@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-WIDTH, HEIGHT = 640, 200
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 28
+WIDTH, HEIGHT = 640, 220
+LEFT, RIGHT, TOP, BOTTOM = 84, 12, 12, 36
 LINES = 4  # as many as can be told apart by colour and by dashes
 
 Value = float | None
@@ -116,7 +116,7 @@ def _line(one: Series, xs: Sequence[float], top: float) -> Line:
 
 def _places(count: int) -> list[int]:
     """Which days are named: the first, the last, and some between."""
-    step = max(1, -(-count // 6))
+    step = max(1, -(-count // 4))
     return sorted({*range(0, count - step, step), count - 1})
 
 

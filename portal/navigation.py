@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from portal.admin import MANAGERS, role_of
+
 # Subject → (table, icon) in the order in which they are needed.
 SUBJECTS: dict[str, list[tuple[str, str]]] = {
     "Orders": [
@@ -142,4 +144,6 @@ def account_links(request: HttpRequest) -> list[dict[str, str]]:
     ]
     if getattr(request.user, "member", None):
         links.append({"title": "Webhooks", "link": reverse("webhooks:index")})
+    if role_of(request) in MANAGERS:
+        links.append({"title": "Own provider accounts", "link": reverse("providers:index")})
     return links

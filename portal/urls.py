@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/", include("accounts.page_urls")),
     path("account/api/", include("api.page_urls")),
     path("webhooks/", include("webhooks.page_urls")),
+    path("providers/", include("providers.page_urls")),
     path("brand/<str:colour>.css", brand.brand_css, name="brand_css"),
     path("brand/<str:colour>/<slug:letter>.svg", brand.brand_icon, name="brand_icon"),
     path("icons/<str:name>.svg", icons.service_icon, name="service_icon"),

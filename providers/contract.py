@@ -363,6 +363,7 @@ class Account:
     callback_url: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     provider_id: int = 0  # our row; 0: there is none
+    is_guarded: bool = False  # a tenant's own: calls go to public addresses only (portal.addresses)
 
 
 class Shape(StrEnum):

@@ -39,10 +39,11 @@ from portal.errors import ValidationError
 from providers import health
 from providers.capabilities import capabilities_of
 from providers.catalogue.due import ask_for_sync
-from providers.contract import Option, Shape
+from providers.contract import Option
 from providers.desk import days_left, with_funds
 from providers.desk_admin import days_text, desk_of
 from providers.models import Provider
+from providers.option_fields import field_of
 from providers.registry import ADAPTERS
 from providers.services import accounts
 from providers.services.accounts import check_account_options, check_address
@@ -132,6 +133,11 @@ class ProviderForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if cleaned.get("tenant") and "base_url" in cleaned:
+            try:
+                check_address(cleaned["base_url"], is_own=True)
+            except ValidationError as error:
+                self.add_error("base_url", error.details["base_url"])
         protocol = cleaned.get("protocol")
         if protocol in ADAPTERS:
             if self.instance._state.adding:
@@ -193,28 +199,10 @@ def each_option() -> Iterator[tuple[str, str, str, Option]]:
             yield f"option__{protocol}__{name}", protocol, name, option
 
 
-def _field_of(name: str, option: Option) -> forms.CharField | forms.ChoiceField:
-    label = name.replace("_", " ")
-    if option.choices and option.shape is Shape.TEXT:
-        choices = [("", "–"), *((choice, choice) for choice in option.choices)]
-        return forms.ChoiceField(
-            label=label,
-            help_text=option.help,
-            required=False,
-            choices=choices,
-            widget=UnfoldAdminSelectWidget,
-        )
-    ending = "" if option.shape in (Shape.TEXT, Shape.WHOLE) else " Commas between."
-    return forms.CharField(
-        label=label,
-        help_text=option.help + ending,
-        required=False,
-        max_length=400,
-        widget=UnfoldAdminTextInputWidget,
-    )
-
-
-OPTION_FIELDS = {field: _field_of(name, option) for field, _, name, option in each_option()}
+OPTION_FIELDS = {
+    field: field_of(name, option, select=UnfoldAdminSelectWidget, text=UnfoldAdminTextInputWidget)
+    for field, _, name, option in each_option()
+}
 ProviderAdminForm = type("ProviderAdminForm", (ProviderForm,), dict(OPTION_FIELDS))
 
 
@@ -233,7 +221,6 @@ class ProviderAdmin(ScopedAdmin):
     list_display = [
         "display_name",
         "public_no",
-        "protocol",
         "tenant",
         "show_state",
         "show_health",
@@ -241,7 +228,6 @@ class ProviderAdmin(ScopedAdmin):
         "show_days",
         "show_success",
         "show_offers",
-        "priority",
     ]
     list_filter = ["protocol", "is_enabled", ("tenant", OwnRelated)]
     search_fields = ["display_name", "=public_no"]

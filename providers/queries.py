@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from accounts.models import Tenant
 from billing.money import CENT, round_up
 from billing.prices import Rules
 from providers.codes import NAMED
@@ -184,6 +185,12 @@ def providers_for(tenant_ids: Sequence[int] | None) -> QuerySet[Provider]:
     """The shared pool and these tenants' own accounts, by number; None: everybody's."""
     found = Provider.objects.order_by("public_no")
     return found if tenant_ids is None else found.filter(Q(tenant=None) | Q(tenant__in=tenant_ids))
+
+
+def accounts_of(tenant: Tenant) -> QuerySet[Provider]:
+    """A reseller's own accounts and those of his test twin, by number."""
+    own = Provider.objects.filter(Q(tenant=tenant) | Q(tenant__live_tenant=tenant))
+    return own.select_related("tenant", "health", "sync").order_by("public_no")
 
 
 def provider_names(numbers: Iterable[int]) -> dict[int, str]:

@@ -29,6 +29,7 @@ def adapter_for(provider: Provider) -> Adapter:
         callback_url=callback_url(provider.callback_token),
         options=provider.options,
         provider_id=provider.pk or 0,
+        is_guarded=provider.tenant_id is not None,
     )
     return ADAPTERS[provider.protocol](account)
 

@@ -198,6 +198,7 @@ def _candidate(one: Priced) -> Candidate:
         callback_url=callback_url(row.callback_token),
         options={} if row.options == "{}" else json.loads(row.options),
         provider_id=row.provider_id,
+        is_guarded=row.is_own,
     )
     return Candidate(
         offer_id=row.offer_id,

@@ -26,7 +26,8 @@ from redis.exceptions import RedisError
 
 from providers.contract import Call, ProviderError, Refused
 
-KEPT = 30  # of each account
+# Of each account: calls that changed something or failed, and calls that only read.
+KEPT = {"acts": 20, "reads": 10}
 KEPT_SECONDS = 7 * 86_400
 HOURS = 24  # that latencies and failures are added up over
 FLUSH_SECONDS = 2.0
@@ -106,16 +107,19 @@ def shape_of(call: Call[Any]) -> str:
 
 
 def flush() -> None:
-    """Write what was noted to Redis. Of calls that only read, one of each account is shown per flush."""
+    """Write what was noted to Redis. Of calls that only read, one of each account is shown per flush; they
+    have a list of their own, so that polls do not push orders out.
+    """
     notes = [_waiting.popleft() for _ in range(len(_waiting))]
     if not notes:
         return
-    shown: dict[int, list[PastCall]] = {}
+    shown: dict[tuple[int, str], list[PastCall]] = {}
     counts: Counter[tuple[str, str]] = Counter()
-    polls = {note.provider_id: note for note in notes if note.is_read and not note.is_failure}
     for note in notes:
-        if not note.is_read or note.is_failure or polls[note.provider_id] is note:
-            shown.setdefault(note.provider_id, []).append(note.call)
+        if note.is_read and not note.is_failure:
+            shown[note.provider_id, "reads"] = [note.call]
+        else:
+            shown.setdefault((note.provider_id, "acts"), []).append(note.call)
         name = _hour_name(note.provider_id, note.call.at // 3_600)
         counts[name, _bucket(note.call.milliseconds)] += 1
         counts[name, FAILED] += note.is_failure
@@ -129,11 +133,12 @@ def traffic_of(provider_id: int, *, now: datetime) -> Traffic:
     """One round trip to Redis."""
     hour = int(now.timestamp()) // 3_600
     pipe = _redis().pipeline(transaction=False)
-    pipe.lrange(_list_name(provider_id), 0, KEPT - 1)
+    for kind in KEPT:
+        pipe.lrange(_list_name(provider_id, kind), 0, -1)
     for back in range(HOURS):
         pipe.hgetall(_hour_name(provider_id, hour - back))
     try:
-        lines, *hours = pipe.execute()
+        acts, reads, *hours = pipe.execute()
     except (RedisError, OSError):
         return Traffic(is_known=False)
     counts: Counter[str] = Counter()
@@ -141,7 +146,7 @@ def traffic_of(provider_id: int, *, now: datetime) -> Traffic:
         counts.update({name.decode(): int(count) for name, count in one.items()})
     failed = counts.pop(FAILED, 0)
     return Traffic(
-        last=[PastCall(*orjson.loads(line)) for line in lines],
+        last=sorted((PastCall(*orjson.loads(line)) for line in (*acts, *reads)), key=lambda one: -one.at),
         calls=counts.total(),
         failed=failed,
         p50_ms=_share(counts, 0.5),
@@ -149,12 +154,12 @@ def traffic_of(provider_id: int, *, now: datetime) -> Traffic:
     )
 
 
-def _write(shown: dict[int, list[PastCall]], counts: Counter[tuple[str, str]]) -> None:
+def _write(shown: dict[tuple[int, str], list[PastCall]], counts: Counter[tuple[str, str]]) -> None:
     pipe = _redis().pipeline(transaction=False)
-    for provider_id, calls in shown.items():
-        name = _list_name(provider_id)
-        pipe.lpush(name, *(orjson.dumps(tuple(one)) for one in calls[-KEPT:]))
-        pipe.ltrim(name, 0, KEPT - 1)
+    for (provider_id, kind), calls in shown.items():
+        name, most = _list_name(provider_id, kind), KEPT[kind]
+        pipe.lpush(name, *(orjson.dumps(tuple(one)) for one in calls[-most:]))
+        pipe.ltrim(name, 0, most - 1)
         pipe.expire(name, KEPT_SECONDS)
     for (name, field), count in counts.items():
         if count:
@@ -178,8 +183,8 @@ def _bucket(milliseconds: int) -> str:
     return str(next((bound for bound in BOUNDS_MS if milliseconds <= bound), 2 * BOUNDS_MS[-1]))
 
 
-def _list_name(provider_id: int) -> str:
-    return f"past_calls:{provider_id}"
+def _list_name(provider_id: int, kind: str) -> str:
+    return f"past_calls:{provider_id}:{kind}"
 
 
 def _hour_name(provider_id: int, hour: int) -> str:

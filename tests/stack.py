@@ -55,6 +55,7 @@ class Stack:
         self.env = {
             **os.environ,
             **throwaway.environment(self.servers, database=DATABASE, number=1),
+            "ADDRESS_EXCEPTIONS": f"127.0.0.1:{self.sandbox_port}",  # for accounts of tenants
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PROVIDER_CALLBACK_BASE_URL": self.address,
             "RETAIL_RATES": PLENTY,

@@ -6,31 +6,26 @@ The address is examined before the connection and the connection goes to the exa
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from portal import addresses
 from portal.addresses import AddressRefused
+from portal.resolver import PublicOnly
 from webhooks.excerpts import excerpt
 
 TIMEOUT_SECONDS = 10.0
 ANSWER_SECONDS = 2.0  # for the part of the body that is kept; the status has come by then
 MAX_ANSWER_BYTES = 4_096
 CLOSE_BEHIND_SECONDS = 0.02  # each round costs the database a few queries
-
-# Names are looked up in threads of their own: a name server that hangs must not hold up other receivers.
-_lookups = ThreadPoolExecutor(max_workers=64, thread_name_prefix="webhook-name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,25 +126,6 @@ class Sender:
             await self._session.close()
 
 
-class _PublicOnly(AbstractResolver):
-    """Gives aiohttp only addresses that may be connected to."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(_lookups, addresses.resolve, host, port)
-        return [
-            ResolveResult(
-                hostname=host, host=ip, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
-            )
-            for kind, ip in found
-        ]
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
-
-
 @lru_cache(maxsize=1)
 def trusted() -> ssl.SSLContext:
     """What certificates are examined with: the machine's authorities (or SSL_CERT_FILE). Made once: it costs
@@ -160,7 +136,7 @@ def trusted() -> ssl.SSLContext:
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, resolver=_PublicOnly(), use_dns_cache=False, ssl=trusted()),
+        connector=aiohttp.TCPConnector(limit=0, resolver=PublicOnly(), use_dns_cache=False, ssl=trusted()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),

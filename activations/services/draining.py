@@ -13,6 +13,7 @@ WHERE p.draining_since IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM activations_activation a
       WHERE a.activation_status = 'active' AND a.provider_id = p.id)
   AND NOT EXISTS (SELECT 1 FROM activations_check c WHERE c.provider_id = p.id)
+  AND NOT EXISTS (SELECT 1 FROM activations_exchange e WHERE e.provider_id = p.id AND e.due_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM activations_rental r
       WHERE r.rental_status = 'active' AND r.provider_id = p.id)
 """

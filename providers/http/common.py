@@ -42,6 +42,11 @@ def let_go_of_database() -> None:
             connection.close()
 
 
+def is_guarded(call: Call[Any]) -> bool:
+    """Whether the call may go to public addresses only."""
+    return call.account is not None and call.account.is_guarded
+
+
 def read(call: Call[T], reply: Reply) -> T:
     """The adapter's reading of an answer; an answer that it stumbles over is OutcomeUnknown."""
     if 300 <= reply.status < 400:

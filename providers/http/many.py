@@ -12,12 +12,16 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import aiohttp
 
+from portal import addresses
+from portal.addresses import AddressRefused
+from portal.resolver import PublicOnly
 from providers.contract import Call, OutcomeUnknown, ProviderError, Refused, Reply, T, Unreachable
 from providers.http.common import (
     CONNECT_SECONDS,
     PAGES_MAX,
     body_of,
     headers_of,
+    is_guarded,
     let_go_of_database,
     next_page,
     note_call,
@@ -181,6 +185,9 @@ async def _page(session: aiohttp.ClientSession, call: Call[T]) -> tuple[T, Reply
 
 async def _exchange(session: aiohttp.ClientSession, call: Call[Any]) -> Reply:
     try:
+        if is_guarded(call):
+            addresses.check(call.url)
+            session = _station().session(is_guarded=True)
         async with session.request(
             call.method,
             call.url,
@@ -193,6 +200,8 @@ async def _exchange(session: aiohttp.ClientSession, call: Call[Any]) -> Reply:
         ) as response:
             body = await _body(response, call.max_bytes)
             return Reply(response.status, body.decode("utf-8", "replace"), response.headers)
+    except AddressRefused as refusal:
+        raise Unreachable(str(refusal)) from None
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
         raise Unreachable(type(error).__name__) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -233,21 +242,24 @@ class _Station:
     def __init__(self) -> None:
         self.thread = threading.current_thread()
         self.loop = asyncio.new_event_loop()
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60, keepalive_timeout=10),
+    def session(self, *, is_guarded: bool = False) -> aiohttp.ClientSession:
+        """Guarded calls have connections of their own, made to addresses that were examined just before."""
+        if is_guarded not in self._sessions:
+            resolver: dict[str, Any] = {"resolver": PublicOnly(), "use_dns_cache": False}
+            names = resolver if is_guarded else {"ttl_dns_cache": 60}
+            self._sessions[is_guarded] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10, **names),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
-        return self._session
+        return self._sessions[is_guarded]
 
     def close(self) -> None:
-        if self._session is not None:
-            self.loop.run_until_complete(self._session.close())
+        for session in self._sessions.values():
+            self.loop.run_until_complete(session.close())
         self.loop.close()
 
 

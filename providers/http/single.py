@@ -21,13 +21,17 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, make_headers, parse_url
+from urllib3.util.connection import create_connection
 
+from portal import addresses
+from portal.addresses import AddressRefused
 from providers.contract import Call, OutcomeUnknown, ProviderError, Reply, T, Unreachable
 from providers.http.common import (
     CONNECT_SECONDS,
     PAGES_MAX,
     body_of,
     headers_of,
+    is_guarded,
     let_go_of_database,
     next_page,
     note_call,
@@ -78,6 +82,7 @@ class _Flight(threading.local):
     deadline = 0.0
     never_sent = False
     pools: PoolManager | None = None
+    guarded_pools: PoolManager | None = None
 
 
 _flight = _Flight()
@@ -128,6 +133,27 @@ class _NotingSecurely(_Noting, HTTPSConnection):
     pass
 
 
+class _Guarded(HTTPConnection):
+    """Connects to nothing but addresses that were examined just now (W9)."""
+
+    def _new_conn(self) -> socket:
+        failure: OSError = OSError("the name leads nowhere")
+        for _, address in addresses.resolve(self._dns_host, self.port or 0):
+            try:
+                return create_connection((address, self.port or 0), self.timeout)
+            except OSError as error:
+                failure = error
+        raise failure
+
+
+class _GuardedPlain(_Guarded, _Noting):
+    pass
+
+
+class _GuardedSecurely(_Guarded, _NotingSecurely):
+    pass
+
+
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _Noting
 
@@ -136,12 +162,29 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _NotingSecurely
 
 
-def _pools() -> PoolManager:
-    """This thread's kept connections."""
-    if _flight.pools is None:
-        _flight.pools = PoolManager(64, maxsize=2, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
-        _flight.pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
-    return _flight.pools
+class _GuardedPlainPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedPlain
+
+
+class _GuardedSecurePool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedSecurely
+
+
+OPEN_POOLS = {"http": _PlainPool, "https": _SecurePool}
+GUARDED_POOLS = {"http": _GuardedPlainPool, "https": _GuardedSecurePool}
+
+
+def _pools(*, is_guarded: bool) -> PoolManager:
+    """This thread's kept connections; those of guarded calls are apart."""
+    pools = _flight.guarded_pools if is_guarded else _flight.pools
+    if pools is None:
+        pools = PoolManager(64, maxsize=2, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where())
+        pools.pool_classes_by_scheme = GUARDED_POOLS if is_guarded else OPEN_POOLS
+        if is_guarded:
+            _flight.guarded_pools = pools
+        else:
+            _flight.pools = pools
+    return pools
 
 
 class _Place(NamedTuple):
@@ -168,8 +211,11 @@ def _exchange(call: Call[Any], deadline: float) -> Reply:
     """Sent as it is: no cookies, proxies, redirects or retries."""
     _flight.deadline, _flight.never_sent = deadline, True
     try:
+        if is_guarded(call):
+            addresses.check(call.url)
         place = _place(call.url)
-        pool = _pools().connection_from_host(place.host, place.port, place.scheme)
+        pools = _pools(is_guarded=is_guarded(call))
+        pool = pools.connection_from_host(place.host, place.port, place.scheme)
         response = pool.urlopen(
             call.method,
             _target(place, call),
@@ -186,6 +232,8 @@ def _exchange(call: Call[Any], deadline: float) -> Reply:
             body = _body(response, call.max_bytes)
         finally:
             response.release_conn()
+    except AddressRefused as refusal:
+        raise Unreachable(str(refusal)) from None
     except (HTTPError, OSError, ValueError) as error:
         kind = Unreachable if _flight.never_sent else OutcomeUnknown
         raise kind(type(error).__name__) from None

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from accounts.models import Tenant
+from portal.addresses import AddressRefused, check_saved
 from portal.errors import ValidationError
 from providers import health
 from providers.catalogue.due import ask_for_sync
@@ -20,6 +21,7 @@ from providers.registry import ADAPTERS, check_options
 from providers.trial import Trial, try_account
 
 NAME_LENGTH, SECRET_LENGTH, URL_LENGTH = 80, 500, 300
+MOST_OWN = 50  # accounts of one tenant
 NUMBERING = 7_303  # the advisory lock of who gives out public numbers
 
 
@@ -40,7 +42,7 @@ def draft_provider(
     Raises ValidationError naming the field (an option as `options.<name>`).
     """
     options = dict(options or {})
-    _check(protocol=protocol, base_url=base_url, secret=secret, name=name)
+    _check(protocol=protocol, base_url=base_url, secret=secret, name=name, is_own=tenant is not None)
     check_account_options(protocol, options)
     if callback_secret:
         check_secret(callback_secret, "callback_secret")
@@ -60,9 +62,15 @@ def draft_provider(
 
 @transaction.atomic
 def open_provider(provider: Provider, *, now: datetime) -> Provider:
-    """Store a drafted account under the next public number; its price list is read at once."""
+    """Store a drafted account under the next public number; its price list is read at once.
+
+    Raises ValidationError (`provider`) where a tenant has as many accounts as he may.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING])
+    own = provider.tenant_id
+    if own is not None and Provider.objects.filter(tenant=own).count() >= MOST_OWN:
+        raise ValidationError({"provider": f"A reseller has at most {MOST_OWN} accounts of his own."})
     provider.public_no = next_public_no()
     provider.save(force_insert=True)
     ProviderHealth.objects.create(provider=provider)
@@ -119,17 +127,19 @@ def resume(*, provider_ids: list[int], now: datetime) -> int:
     return count
 
 
-def _check(*, protocol: str, base_url: str, secret: str, name: str) -> None:
+def _check(*, protocol: str, base_url: str, secret: str, name: str, is_own: bool) -> None:
     if protocol not in ADAPTERS:
         raise ValidationError({"protocol": f"One of {', '.join(sorted(ADAPTERS))}."})
-    check_address(base_url)
+    check_address(base_url, is_own=is_own)
     check_secret(secret)
     if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
         raise ValidationError({"display_name": f"1 to {NAME_LENGTH} characters."})
 
 
-def check_address(base_url: str) -> None:
-    """An address as an operator may type it: any host, http or https. Raises ValidationError (`base_url`)."""
+def check_address(base_url: str, *, is_own: bool = False) -> None:
+    """An address of the shared pool, any host, http or https; of a tenant's own account (`is_own`): one of
+    the public internet with https, or one that the operator excepted. Raises ValidationError (`base_url`).
+    """
     try:
         parts = urlsplit(base_url.strip())
         port_is_fine = parts.port != 0
@@ -141,6 +151,11 @@ def check_address(base_url: str) -> None:
         raise ValidationError({"base_url": "It begins with https:// or http:// and names a host."})
     if parts.username is not None or parts.query or parts.fragment:
         raise ValidationError({"base_url": "It holds no login, no ? and no #."})
+    if is_own:
+        try:
+            check_saved(base_url.strip())
+        except AddressRefused as refusal:
+            raise ValidationError({"base_url": str(refusal)}) from refusal
 
 
 def check_secret(secret: str, field: str = "secret") -> None:

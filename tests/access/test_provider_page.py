@@ -143,3 +143,16 @@ def test_an_ended_rest_is_not_told_as_one(acme, provider):
         provider=provider, defaults={"state": "degraded", "blocked_until": past}
     )
     assert "tried again" in page_of(acme.client("owner"), provider)
+
+
+def test_w9_an_inner_address_is_not_stored_for_a_reseller(who, acme):
+    form = {
+        "display_name": "own", "protocol": "sandbox", "base_url": "https://10.0.0.1/", "new_secret": "key",
+        "tenant": acme.tenant.pk, "priority": 100, "cancel_lock_seconds": 0, "life_seconds": 1200,
+        "cancel_fee_micros": 0, "timeout_seconds": 8, "check_seconds": 5, "sync_seconds": 0,
+    }  # fmt: skip
+
+    answer = who["operator"].post(f"{LIST}add/", form)
+    assert list(answer.context["adminform"].form.errors) == ["base_url"]
+    answer = who["operator"].post(f"{LIST}add/", {**form, "tenant": ""})
+    assert answer.status_code == 302, answer.context and answer.context["adminform"].form.errors

@@ -32,6 +32,7 @@ NOBODYS = {
     "product_id": "svc_aaaaaaaaaaaa",
     "rnt_id": "rnt_nobody000000",
     "webhook_id": "wh_nobodys00000",
+    "public_no": "987654321",
     "key_id": "987654321",
 }
 
@@ -84,6 +85,8 @@ def value(name: str, pattern: str, house: House, missing: bool) -> str:
         "key_id": str(house.rows["twin.apikey" if is_test else "accounts.apikey"].pk),
         "endpoint_id": house.rows["webhooks.endpoint"].public_id,
         "delivery_id": str(house.rows["webhooks.delivery"].pk),
+        "protocol": "sandbox",
+        "public_no": str(house.rows["providers.provider"].public_no),
         "colour": "2557d6",
         "letter": "a",
         "name": "netflix",

@@ -2,15 +2,21 @@
 
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.keys import issue_key
 from accounts.models import Tenant
 from activations.models import Activation
 from api.limits import limiter
+from api.publishing import REST_SECONDS, publish_due
+from api.retail.catalogue import CATALOGUE
+from api.retail.prices import PRICES
+from api.tasks import EDITIONS
 from billing.models import Wallet
 from providers.sandbox.stock import rental_shelves, shelves
 from tests.factories import CountryFactory, CustomerFactory, OfferFactory, ServiceFactory, TenantFactory, fund
@@ -92,6 +98,15 @@ def tester(db):
     tenant = TenantFactory(twin=True)
     twin = Tenant.objects.get(live_tenant=tenant)
     return Partner(twin, CustomerFactory(tenant=twin, balance_micros=100_000_000), base="/test/api/v1")
+
+
+def publish():
+    """Every list that is due after the rest between two writings."""
+    publish_due(
+        {shown.topic: shown.writer for shown in (PRICES, CATALOGUE)},
+        {edition.kind: edition.writer for edition in EDITIONS},
+        now=timezone.now() + timedelta(seconds=REST_SECONDS + 1),
+    )
 
 
 class Shop:

@@ -1,16 +1,10 @@
 """What a reseller switched off or renamed, over the retail API."""
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
-from api.publishing import publish_due
-from api.retail.catalogue import write_catalogue
-from api.retail.price_list import write_prices
 from providers.models import Listing
 from providers.services.listing import switch_off
-from tests.api.conftest import COUNTRY, SERVICE, names
+from tests.api.conftest import COUNTRY, SERVICE, names, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LISTS = ["services", "countries", "retail/m/prices/services", "retail/m/prices/countries"]
@@ -26,11 +20,6 @@ def ids(partner, kind):
             found |= {value for value in [entry.get(f"{kind}_id")] if value}
             found |= {one.get(f"{kind}_id") for one in entry.get("services", entry.get("countries", []))}
     return found - {None, "full"}
-
-
-def publish():
-    later = timezone.now() + timedelta(seconds=11)
-    publish_due({"catalogue": write_catalogue, "prices": write_prices}, now=later)
 
 
 @pytest.mark.parametrize(("kind", "one"), [("service", SERVICE), ("country", COUNTRY)])

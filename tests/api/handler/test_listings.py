@@ -5,7 +5,7 @@ import pytest
 from providers.models import CodeMap, Listing
 from providers.services.listing import switch_off
 from providers.spellings import forget_spellings
-from tests.api.conftest import COUNTRY, SERVICE
+from tests.api.conftest import COUNTRY, SERVICE, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PRICES = ["getPrices", "getPricesV2", "getPricesV3", "getNumbersStatus", "getTopCountriesByService"]
@@ -18,6 +18,7 @@ def test_what_is_switched_off_is_gone_and_refused(family, foreigner, shop, kind,
     assert all(family.ask(action) for action in PRICES)
 
     switch_off(tenant=family.customer.tenant, kind=kind, ids=[one])
+    publish()
 
     assert [family.ask(action) for action in PRICES] == [{}, {}, {}, {}, {}]
     for action in PRICES:

@@ -5,7 +5,7 @@ import pytest
 from providers.models import Listing
 from providers.services.listing import switch_off
 from providers.spellings import forget_spellings
-from tests.api.conftest import COUNTRY, SERVICE
+from tests.api.conftest import COUNTRY, SERVICE, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REFUSED = (400, "BAD_ACTION")
@@ -16,6 +16,7 @@ def test_what_is_switched_off_is_gone_and_refused(verifier, foreigner, shop, kin
     assert verifier.ask("getServices", country="usa") == foreigner.ask("getServices", country="usa")
 
     switch_off(tenant=verifier.customer.tenant, kind=kind, ids=[one])
+    publish()
 
     assert verifier.ask("getPrices")[1] == {}
     assert verifier.ask("getCountries")[1] == []
