@@ -22,6 +22,7 @@ from redis import Redis
 
 from portal.embedded import browser, postgres, throwaway
 from portal.embedded.throwaway import Servers
+from tests.matrix.report import pytest_terminal_summary  # noqa: F401  (a hook: deeper is too late for it)
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 NUMBER = int(re.sub(r"\D", "", WORKER) or -1) + 1

@@ -18,7 +18,14 @@ from activations.services.attempts import Attempts
 from activations.services.clock import Clock
 from activations.services.eligibility import check_buyer
 from activations.services.price_tokens import continued, too_dear
-from activations.services.quoting import Quote, check_markup, is_within_cap, near_the_cheapest, quote
+from activations.services.quoting import (
+    Quote,
+    ceiling_of,
+    check_markup,
+    is_within_cap,
+    near_the_cheapest,
+    quote,
+)
 from activations.services.request_keys import KeyedRequest, answer_with
 from activations.services.scope import short_of
 from activations.wish import PLAIN_TERMS, SaleTerms, Wish
@@ -90,7 +97,7 @@ def _order(
     rules = rules or load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
     wish = near_the_cheapest(wish, route.candidates, rules=rules)
-    ceiling = wish.max_price_micros or max(route.suggested_micros, route.candidates[0].price_micros)
+    ceiling = ceiling_of(wish, route, rules=rules)
     check_markup(wish, max_price_micros=ceiling)
     quotes = _quotes(route, buyer=buyer, wish=wish, rules=rules, max_price_micros=ceiling, now=now)
     try:

@@ -11,7 +11,7 @@ from activations.wish import Wish
 from billing.money import round_up
 from billing.prices import Rules
 from portal.errors import ValidationError
-from providers.router import Candidate
+from providers.router import Candidate, Route
 
 CENT = 10_000
 HIGHEST_CUSTOMER_PRICE = 1_000_000  # cents
@@ -77,15 +77,26 @@ def quote(candidate: Candidate, *, wish: Wish, rules: Rules, max_price_micros: i
 
 
 def near_the_cheapest(wish: Wish, candidates: Iterable[Candidate], *, rules: Rules) -> Wish:
-    """The wish with the caps that it draws from the cheapest of the candidates, if it wants that."""
+    """The wish with the cap that it draws from the cheapest of the candidates, if it wants that."""
     if wish.max_above_cheapest_percent is None:
         return wish
-    prices = {
-        one.price_micros: customer_price_at(one.price_micros, wish=wish, rules=rules) for one in candidates
-    }
-    cap = min(prices.values()) * (100 + wish.max_above_cheapest_percent) // 100
-    dearest = max(price for price, customers in prices.items() if customers <= cap)
-    return replace(wish, max_price_micros=dearest, max_customer_price_micros=cap)
+    prices = (customer_price_at(one.price_micros, wish=wish, rules=rules) for one in candidates)
+    cap = min(prices) * (100 + wish.max_above_cheapest_percent) // 100
+    return replace(wish, max_customer_price_micros=cap)
+
+
+def ceiling_of(wish: Wish, route: Route, *, rules: Rules) -> int:
+    """The tenant's price above which nothing is tried: the wish's; else the dearest candidate's that the
+    customer's cap allows; else what a suggestion would name.
+    """
+    if wish.max_price_micros:
+        return wish.max_price_micros
+    usual, cap = max(route.suggested_micros, route.candidates[0].price_micros), wish.max_customer_price_micros
+    if cap is None:
+        return usual
+    prices = {one.price_micros for one in route.candidates}
+    allowed = [price for price in prices if customer_price_at(price, wish=wish, rules=rules) <= cap]
+    return max(allowed, default=usual)
 
 
 def is_within_cap(quoted: Quote, wish: Wish) -> bool:

@@ -159,6 +159,8 @@ def canonical_id(kind: str, code: str) -> str:
     raise Refusal(f"unknown_{kind}")
 
 
+RENTED = {**codes("service"), canonical.ANY_SERVICE.id: canonical.ANY_SERVICE.handler_code}
+
 # --- orders ---
 
 
@@ -388,94 +390,105 @@ def get_operators(desk: Desk) -> bytes:
     return desk.face.json({"status": "success", "countryOperators": told})
 
 
-# --- rentals: kept in the account's notes, for the books know none ---
+# --- rentals: JSON throughout, refusals too ---
 
 
 def rent_refusal(desk: Desk, word: str) -> bytes:
     return desk.face.json({"status": "error", "message": word})
 
 
-def rentals(desk: Desk) -> dict[str, dict[str, Any]]:
-    return desk.notes.setdefault("rentals", {})
+def renting(handle: Callable[[Desk], bytes]) -> Callable[[Desk], bytes]:
+    """Refusals of the books in the rent family's envelope."""
+
+    def in_json(desk: Desk) -> bytes:
+        try:
+            return handle(desk)
+        except Refusal as refusal:
+            return rent_refusal(desk, WORDS.get(refusal.word, (refusal.word, 0))[0])
+
+    return in_json
 
 
+@renting
 def get_rent_offers(desk: Desk) -> bytes:
     hours = int(desk.request.query.get("rent_time", 4))
+    wanted = canonical_id("country", desk.request.query.get("country", "187"))
     services = {
-        service: {"cost": tiers[0]["price"] * hours / DOLLAR, "quant": {"current": 20, "total": 80}}
-        for services in lines(desk).values()
-        for service, tiers in services.items()
+        RENTED[service]: {"cost": price / DOLLAR, "quant": {"current": count, "total": count}}
+        for service, country, _, _, price, count, term in desk.do("rental_prices")["rows"]
+        if (country, term) == (wanted, hours) and service in RENTED
     }
     return desk.face.json({"countries": {"0": 187}, "operators": {"0": "any"}, "services": services})
 
 
+@renting
 def get_rent_number(desk: Desk) -> bytes:
-    query, now = desk.request.query, time.time()
+    query = desk.request.query
     hours = int(query.get("rent_time", 4))
     if hours not in TERMS:
         return rent_refusal(desk, "INVALID_TIME")
-    number = str(1_000 + len(rentals(desk)))
-    rental = rentals(desk)[number] = {
-        "id": int(number),
-        "number": f"1646{2_000_000 + int(number)}",
-        "service": query["service"],
-        "created": now,
-        "ends": now + hours * HOUR,
-        "state": "active",
-        "messages": [],
-    }
-    return desk.face.json({"status": "success", "phone": phone_of(desk, rental)})
+    service = next((one for one, code in RENTED.items() if code == query["service"]), "")
+    country = canonical_id("country", query.get("country", "187"))
+    answer = desk.do("rent", service=service, country=country, hours=hours, max_price=UNLIMITED)
+    return desk.face.json({"status": "success", "phone": phone_of(desk, desk.newest(answer))})
 
 
-def phone_of(desk: Desk, rental: dict[str, Any]) -> dict[str, Any]:
-    return {"id": rental["id"], "endDate": desk.face.time(rental["ends"]), "number": rental["number"]}
+def phone_of(desk: Desk, lease: Lease) -> dict[str, Any]:
+    return {"id": lease.id, "endDate": desk.face.time(lease.expires), "number": lease.phone}
 
 
-def with_rental(handle: Callable[[Desk, dict[str, Any]], bytes]) -> Callable[[Desk], bytes]:
+def with_rental(handle: Callable[[Desk, Lease], bytes]) -> Callable[[Desk], bytes]:
+    @renting
     def handle_one(desk: Desk) -> bytes:
-        rental = rentals(desk).get(desk.request.query.get("id", ""))
-        return handle(desk, rental) if rental else rent_refusal(desk, "INVALID_PHONE")
+        desk.books.expire_due(desk.account)
+        lease = desk.face.lease(desk.account, desk.request.query.get("id", ""))
+        return handle(desk, lease) if lease and lease.hours else rent_refusal(desk, "INVALID_PHONE")
 
     return handle_one
 
 
 @with_rental
-def get_rent_status(desk: Desk, rental: dict[str, Any]) -> bytes:
-    if rental["state"] != "active" or rental["ends"] <= time.time():
-        return rent_refusal(desk, "STATUS_CANCEL" if rental["state"] == "canceled" else "STATUS_FINISH")
-    if not rental["messages"]:
+def get_rent_status(desk: Desk, lease: Lease) -> bytes:
+    if lease.state not in OPEN_STATES:
+        return rent_refusal(desk, "STATUS_CANCEL" if lease.state == "canceled" else "STATUS_FINISH")
+    if not lease.messages:
         return rent_refusal(desk, "STATUS_WAIT_CODE")
-    values = {str(number): one for number, one in enumerate(rental["messages"])}
-    told = {"status": "success", "service": rental["service"], "quantity": str(len(values)), "values": values}
-    return desk.face.json(told)
+    shown = reversed(lease.messages)
+    values = {
+        str(place): {"phoneFrom": one["f"], "text": one["t"], "date": desk.face.time(one["at"])}
+        for place, one in enumerate(shown)
+    }
+    told = {"status": "success", "quantity": str(len(values)), "values": values}
+    return desk.face.json({**told, "service": RENTED[lease.service]})
 
 
 @with_rental
-def set_rent_status(desk: Desk, rental: dict[str, Any]) -> bytes:
+def set_rent_status(desk: Desk, lease: Lease) -> bytes:
     status = desk.request.query.get("status")
-    if rental["state"] != "active":
-        return rent_refusal(desk, "ALREADY_CANCEL" if rental["state"] == "canceled" else "ALREADY_FINISH")
-    if status == "2" and (rental["messages"] or rental["created"] + GUARD_SECONDS < time.time()):
+    if lease.state not in OPEN_STATES:
+        return rent_refusal(desk, "ALREADY_CANCEL" if lease.state == "canceled" else "ALREADY_FINISH")
+    if status == "2" and (lease.messages or lease.created + GUARD_SECONDS < time.time()):
         return rent_refusal(desk, "CANT_CANCEL")
     if status not in ("1", "2"):
         return rent_refusal(desk, "INCORECT_STATUS")
-    rental["state"] = "finished" if status == "1" else "canceled"
+    desk.do("rental_finish" if status == "1" else "rental_cancel", lease)
     return desk.face.json({"status": "success"})
 
 
 @with_rental
-def continue_rent(desk: Desk, rental: dict[str, Any]) -> bytes:
-    if rental["state"] != "active":
+def continue_rent(desk: Desk, lease: Lease) -> bytes:
+    if lease.state not in OPEN_STATES:
         return rent_refusal(desk, "RENT_DIE")
-    rental["ends"] += int(desk.request.query["rent_time"]) * HOUR
-    return desk.face.json({"status": "success", "phone": phone_of(desk, rental)})
+    desk.do("extend", lease, hours=int(desk.request.query["rent_time"]), max_price=UNLIMITED)
+    return desk.face.json({"status": "success", "phone": phone_of(desk, lease)})
 
 
 def get_rent_list(desk: Desk) -> bytes:
-    active = [one for one in rentals(desk).values() if one["state"] == "active"]
+    desk.books.expire_due(desk.account)
+    active = [lease for lease in desk.account.open.values() if lease.hours]
     if not active:
         return rent_refusal(desk, "NO_NUMBERS")
-    values = {str(n): {"id": str(one["id"]), "phone": one["number"]} for n, one in enumerate(active)}
+    values = {str(n): {"id": str(lease.id), "phone": lease.phone} for n, lease in enumerate(active)}
     return desk.face.json({"status": "success", "values": values})
 
 

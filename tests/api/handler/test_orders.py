@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from activations.models import Activation
 from api.models import DialectSettings
+from providers.sandbox.stock import shelves
 from tests.api.handler.conftest import row_of
-from tests.factories import PriceRuleFactory
+from tests.factories import OfferFactory, PriceRuleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,6 +169,25 @@ def test_the_price_cap_is_what_the_customer_pays(family, shop):
     assert family.money() == (100_000_000, 0)
     number, _ = family.order(maxPrice=price)
     assert row_of(number).customer_price_micros == round(price * 1_000_000)
+
+
+def test_u8_a_sold_out_offer_is_followed_by_what_the_cap_still_allows(family, shop):
+    """It was refused with WRONG_MAX_PRICE, naming a price below the cap."""
+    standard, direct = sorted(shelves()["telegram", "us"], key=lambda tier: tier.cost_micros)[1:]
+    fields = {"provider": shop.provider, "service": shop.offer.service, "country": shop.offer.country}
+    for tier in (standard, direct):
+        OfferFactory(cost_micros=tier.cost_micros, upstream_ref=tier.ref, **fields)
+    shop.upstream.stock("telegram", "us", shop.offer.upstream_ref, count=0)
+
+    allowed, above = (f"{-(-tier.cost_micros // 10_000) / 100:.2f}" for tier in (standard, direct))
+    number, _ = family.order(maxPrice=allowed)
+    assert row_of(number).cost_micros == standard.cost_micros
+
+    shop.upstream.stock("telegram", "us", standard.ref, count=0)
+    refusal = family.ask("getNumber", service="tg", country="187", maxPrice=allowed)
+    assert refusal == f"WRONG_MAX_PRICE:{above}"
+    shop.upstream.stock("telegram", "us", direct.ref, count=0)
+    assert family.ask("getNumber", service="tg", country="187", maxPrice="10") == "NO_NUMBERS"
 
 
 def test_m2_m3_order_id_is_the_request_key(family, shop):
