@@ -45,12 +45,14 @@ class SaleTerms:
 
     `cancel_fee_micros`: kept of the price when the buyer cancels. `life_seconds`: how long a number is theirs
     when its provider names no end, if that is shorter than the provider's account says. `ends_finalized`: a
-    used number is finalized at its end instead of expiring.
+    used number is finalized at its end instead of expiring. `keeps_number`: its clients read the phone once,
+    so a silent number is never exchanged.
     """
 
     cancel_fee_micros: int = 0
     life_seconds: int | None = None
     ends_finalized: bool = False
+    keeps_number: bool = False
 
 
 PLAIN_TERMS = SaleTerms()

@@ -150,7 +150,8 @@ def _remembered(route: Route, wish: Wish, terms: SaleTerms) -> dict[str, object]
     """What is kept of the choice, and of the wish and terms what a number that is judged much later, a lost
     order's or another one for it, is held to.
     """
-    later = {name: getattr(wish, name) for name in KEPT_OF_THE_WISH} | {"life_seconds": terms.life_seconds}
+    later = {name: getattr(wish, name) for name in KEPT_OF_THE_WISH}
+    later |= {"life_seconds": terms.life_seconds, "keeps_number": terms.keeps_number}
     if wish.operator != "any":
         later["operator"] = wish.operator
     return {**route.decision, **{name: value for name, value in later.items() if value}}

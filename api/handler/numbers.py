@@ -14,6 +14,7 @@ from activations.queries import ActivationRow, Shown
 from activations.rental_queries import RentalRow
 from activations.services import closing, ordering
 from activations.services.eligibility import check_may_order
+from activations.wish import SaleTerms
 from api import diary, words
 from api.auth import Extra
 from api.handler.entry import DIALECT, Asked, action
@@ -32,6 +33,7 @@ from providers.spellings import meaning, names_of, spellings
 PAGE = 100
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
+TERMS = SaleTerms(keeps_number=True)  # getStatus has no phone
 ORDERED = Extra(f"{meaning('service')}, {meaning('country')}")
 
 
@@ -57,7 +59,12 @@ def _order(asked: Asked) -> ActivationRow:
         check_may_order(asked.buyer, now=timezone.now())  # who may not order hears that first
         raise
     row = ordering.order_activation(
-        buyer=asked.buyer, wish=wish, request_key=key, request_digest=digest_of_wish(wish), channel=DIALECT
+        buyer=asked.buyer,
+        wish=wish,
+        request_key=key,
+        request_digest=digest_of_wish(wish),
+        channel=DIALECT,
+        terms=TERMS,
     )
     diary.about(row.hex_id)
     if row.is_checking:

@@ -92,6 +92,7 @@ def get_number(asked: Asked) -> HttpResponseBase:
             cancel_fee_micros=CANCEL_FEE_MICROS if fee_micros is None else fee_micros,
             life_seconds=policy.SHORT_LIFE_SECONDS,
             ends_finalized=True,
+            keeps_number=True,  # a status has no phone
         ),
         now=now,
     )

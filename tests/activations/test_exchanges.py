@@ -11,6 +11,7 @@ from activations.services.checking import check_due, expire_due
 from activations.services.checking.claims import leases_by_reference
 from activations.services.checking.settling import settle
 from activations.services.exchanging import exchange_due
+from activations.wish import SaleTerms
 from billing.models import Transaction
 from portal.errors import EarlyCancel
 from providers.contract import Callback, Sms, Status, UpstreamState
@@ -523,6 +524,14 @@ def test_the_tenants_own_account_is_not_exchanged_for_the_pools(shop, other_upst
     exchange_due(now + seconds(P90 + 1))
 
     assert (healing.exchange(row).state, healing.exchange(row).reason) == ("unsold", "none that fits")
+
+
+def test_a_channel_whose_clients_read_the_phone_once_keeps_its_numbers(healing, now):
+    healing.shop.order(now=now, terms=SaleTerms(keeps_number=True))
+
+    exchange_due(now + seconds(300))
+
+    assert not Exchange.objects.exists()
 
 
 def test_another_tenants_setting_changes_nothing_here(healing, now):

@@ -48,6 +48,7 @@ CROSS JOIN LATERAL (
     FROM activations_exchange x WHERE x.activation_id = a.id) AS before
 WHERE (wanted.replaces_silent = 'all' OR wanted.replaces_silent = 'pages' AND a.channel = %(pages)s)
     AND a.lease_state = 'leased' AND a.sms_status = 'smsRequested' AND a.cancel_requested_at IS NULL
+    AND NOT coalesce((a.routing ->> 'keeps_number')::boolean, false)
     AND a.cancelable_after IS NOT NULL AND a.expire_at > %(now)s + %(stop)s
     AND greatest(bought.ended_at, a.ready_at)
         <= %(now)s - greatest(route.p90_seconds * interval '1 second', %(floor)s)

@@ -30,7 +30,8 @@ from activations.services.rentals.ordering import rent_number
 from activations.wish import RentalWish, SaleTerms, Wish
 from portal import errors
 
-LIFE = SaleTerms(life_seconds=900)  # of an operation, whatever the provider's account says
+# The life of an operation, whatever the provider's account says; the marketplace knows it by its number.
+LIFE = SaleTerms(life_seconds=900, keeps_number=True)
 
 
 @dataclass(frozen=True, slots=True)
