@@ -21,7 +21,7 @@ from unfold.widgets import (
 )
 
 from accounts.keys import issue_key
-from accounts.models import ApiKey, Customer, Domain, Member, Tenant, User
+from accounts.models import ApiKey, Customer, Domain, Installation, Member, Tenant, User
 from accounts.services import create_member, set_customer_status, set_tenant_status
 from accounts.unblocking import unblock_by_staff
 from portal.admin import (
@@ -33,6 +33,7 @@ from portal.admin import (
     SUPPORT,
     OwnRelated,
     Period,
+    ReadOnlyAdmin,
     ScopedAdmin,
     role_of,
 )
@@ -46,6 +47,17 @@ STATUS_COLORS = {
     "markedForDeletion": "danger",
     "suspended": "danger",
 }
+
+
+@admin.register(Installation)
+class InstallationAdmin(ReadOnlyAdmin):
+    """The id by which other portals know this one (accounts/hops.py)."""
+
+    tenant_path = None
+    visible_to = OPERATORS
+    list_display = ["id"]
+    search_fields = ["=number"]
+    ordering = ["number"]
 
 
 @admin.register(Tenant)

@@ -26,6 +26,7 @@ KEY_PATHS = (
     "/v1/nonvoip/",
     "/onlinesim/",
     "/callbacks/",
+    "/.well-known/number-portal",
     "/static/retail/",
 )
 

@@ -16,6 +16,21 @@ from accounts.managers import UserManager
 CUSTOMER_ID = r"^[a-zA-Z0-9]{1,80}$"
 
 
+class Installation(models.Model):
+    """This installation of the portal: an id of its own, which the orders that it sends to others name
+    (accounts/hops.py). One row; a copy of the database is the same installation.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveSmallIntegerField(unique=True, default=1)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(number=1), name="installation_is_one")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Tenant(models.Model):
     """A reseller. A test twin (`live_tenant` set) holds the same reseller's test customers and test money,
     apart by the tenant rule.

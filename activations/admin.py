@@ -12,6 +12,7 @@ from unfold.forms import BaseDialogForm
 
 from activations.decision_admin import decision_table
 from activations.decisions import decision_of
+from activations.ending_admin import EndingAdmin
 from activations.exchange_admin import ExchangeAdmin, ExchangeInline
 from activations.history_admin import HistoryCountAdmin
 from activations.models import (
@@ -304,6 +305,7 @@ class PriceTokenAdmin(ReadOnlyAdmin):
 
 __all__ = [
     "ActivationAdmin",
+    "EndingAdmin",
     "ExchangeAdmin",
     "HistoryCountAdmin",
     "MoneyAtRiskAdmin",

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from api import docs, schema
+from api import docs, schema, wellknown
 from api.ping.entry import unknown as unknown_ping
 from api.rentverify.entry import unknown as unknown_rentverify
 from api.retail import urls as retail
@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/v1/", include((retail.urlpatterns, "retail"), namespace="retail"), {"is_test": False}),
     path("test/api/v1/", include((retail.urlpatterns, "retail"), namespace="retail-test"), {"is_test": True}),
     path("test/api/v1/", include(retail.test_only), {"is_test": True}),
+    path(".well-known/number-portal", wellknown.show, name="number-portal"),
     path("api/schema/", schema.show, name="api-schema"),
     path("api/docs/", docs.show, name="api-docs"),
     path("api/docs/console/", docs.console, name="api-console"),

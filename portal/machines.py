@@ -12,6 +12,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import resolve
 
+from accounts import hops
 from accounts.hosts import host_of, is_key_path
 from portal import pages
 
@@ -29,6 +30,12 @@ class MachineMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not is_key_path(request.path_info):
             return self.get_response(request)
+        if given := request.META.get(hops.META):
+            with hops.passing(given):
+                return self._answer(request)
+        return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
         host_of(request)  # a forged Host is refused before anything is looked up
         match = request.resolver_match = resolve(request.path_info)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -47,6 +47,7 @@ from providers.option_fields import field_of
 from providers.registry import ADAPTERS
 from providers.services import accounts
 from providers.services.accounts import check_account_options, check_address
+from providers.services.federation import LABEL, PORTAL, PREFERRED, draft_portal
 from providers.trial import Trial, try_account
 
 OPTIONS = "Options of the protocol"
@@ -91,6 +92,7 @@ class ProviderForm(forms.ModelForm):
     of the chosen protocol count.
     """
 
+    portal_refusal: ClassVar[Mapping[str, str] | None] = None
     new_secret = _secret_field("API key at the provider")
     new_callback_secret = _secret_field(
         "Secret of its callbacks",
@@ -106,8 +108,10 @@ class ProviderForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "protocol" in self.fields:
+            known = [(name, kind.label) for name, kind in sorted(ADAPTERS.items())]
             self.fields["protocol"] = forms.ChoiceField(
-                choices=[(name, kind.label) for name, kind in sorted(ADAPTERS.items())],
+                choices=[(PORTAL, LABEL), *known] if self.instance._state.adding else known,
+                initial=known[0][0],
                 widget=UnfoldAdminSelectWidget,
             )
         for field, protocol, name, option in each_option():
@@ -139,21 +143,28 @@ class ProviderForm(forms.ModelForm):
             except ValidationError as error:
                 self.add_error("base_url", error.details["base_url"])
         protocol = cleaned.get("protocol")
+        if protocol == PORTAL:
+            self._say_why()
         if protocol in ADAPTERS:
             if self.instance._state.adding:
                 untouched = set(ADAPTERS[protocol].new_account) & set(cleaned) - set(self.changed_data)
                 cleaned |= {name: ADAPTERS[protocol].new_account[name] for name in untouched}
-            cleaned["options"] = {
-                name: option.read(cleaned[field])
-                for field, of, name, option in each_option()
-                if of == protocol and cleaned.get(field)
-            }
+            cleaned["options"] = _options_of(protocol, cleaned)
             try:
                 check_account_options(protocol, cleaned["options"])
             except ValidationError as error:
                 for name, sentence in error.details.items():
                     self.add_error(f"option__{protocol}__{name.removeprefix('options.')}", sentence)
         return cleaned
+
+    def _say_why(self) -> None:
+        """Another portal was meant, and it could not be found out what it speaks (ProviderAdmin.add_view)."""
+        refusal = self.portal_refusal or {"protocol": "It can only be found out where an account is added."}
+        for name, sentence in refusal.items():
+            option = f"option__{PREFERRED[0]}__{name.removeprefix('options.')}"
+            field = {"secret": "new_secret"}.get(name, name)
+            if field not in self.errors:
+                self.add_error(field if field in self.fields else option, sentence)
 
     def save(self, commit: bool = True) -> Any:
         if self.instance._state.adding:
@@ -199,6 +210,14 @@ def each_option() -> Iterator[tuple[str, str, str, Option]]:
             yield f"option__{protocol}__{name}", protocol, name, option
 
 
+def _options_of(protocol: str, cleaned: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        name: option.read(cleaned[field])
+        for field, of, name, option in each_option()
+        if of == protocol and cleaned.get(field)
+    }
+
+
 OPTION_FIELDS = {
     field: field_of(name, option, select=UnfoldAdminSelectWidget, text=UnfoldAdminTextInputWidget)
     for field, _, name, option in each_option()
@@ -213,7 +232,10 @@ class ProviderAdmin(ScopedAdmin):
     """
 
     form = ProviderAdminForm
-    conditional_fields: ClassVar = {field: f"protocol == '{of}'" for field, of, _, _ in each_option()}
+    conditional_fields: ClassVar = {
+        field: f"protocol == '{of}'" + (f" || protocol == '{PORTAL}'" if of == PREFERRED[0] else "")
+        for field, of, _, _ in each_option()
+    }
     visible_to = MANAGERS
     changeable_by = OWNERS
     addable_by = OPERATORS
@@ -254,6 +276,20 @@ class ProviderAdmin(ScopedAdmin):
                       "rental_pays_days_back", "rental_ends_unused", "cancel_lock_seconds",
                       "life_seconds", "cancel_fee_micros", "timeout_seconds", "check_seconds",
                       "sync_seconds")  # fmt: skip
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """What another portal speaks is found out before the form is read: that happens in a transaction,
+        and nobody is asked in one.
+        """
+        if request.POST.get("protocol") == PORTAL and self.has_add_permission(request):
+            _find_out(request)
+        answer: HttpResponse = super().add_view(request, form_url, extra_context)
+        return answer
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        form.portal_refusal = getattr(request, "portal_refusal", None)
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         fixed = tuple(self.readonly_fields)
@@ -433,6 +469,24 @@ class ProviderAdmin(ScopedAdmin):
             super().save_model(request, provider, form, change)
         else:
             accounts.open_provider(provider, now=timezone.now())
+
+
+def _find_out(request: HttpRequest) -> None:
+    """Put the protocol and base of another portal into what was typed, or the reasons why not beside it."""
+    typed = request.POST.copy()
+    try:
+        drafted = draft_portal(
+            url=typed.get("base_url", ""),
+            secret=typed.get("new_secret", ""),
+            name=typed.get("display_name", ""),
+            options=_options_of(PREFERRED[0], typed),
+            is_test="serves_test" in typed and "serves_live" not in typed,
+        )
+    except ValidationError as refusal:
+        request.portal_refusal = refusal.details  # type: ignore[attr-defined]
+    else:
+        typed["protocol"], typed["base_url"] = drafted.protocol, drafted.base_url
+        request.POST = typed  # type: ignore[assignment]
 
 
 def _state_of(provider: Provider, secret: str) -> str:

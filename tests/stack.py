@@ -44,17 +44,25 @@ def free_port():
 class Stack:
     """Servers and processes by name; `settings` are environment variables of the portal."""
 
-    def __init__(self, *, life_seconds=1_200, cancel_lock_seconds=0, web_workers=2, **settings):
-        self.servers = throwaway.reserve()
-        self.queue, self.database = throwaway.start(self.servers)
-        self.database = replace(self.database, stop_signal=signal.SIGINT)  # in order: no commit is lost
-        postgres.clone(self.servers.sockets, template=throwaway.TEMPLATE, database=DATABASE)
+    def __init__(
+        self, *, life_seconds=1_200, cancel_lock_seconds=0, web_workers=2, beside=None, number=1, **settings
+    ):
+        """`beside` another stack: a portal on its servers, with database and queue of its own `number`."""
+        self.beside = beside
+        if beside is None:
+            self.servers = throwaway.reserve()
+            self.queue, self.database = throwaway.start(self.servers)
+            self.database = replace(self.database, stop_signal=signal.SIGINT)  # in order: no commit is lost
+        else:
+            self.servers = beside.servers
+        self.name = DATABASE if number == 1 else f"{DATABASE}{number}"
+        postgres.clone(self.servers.sockets, template=throwaway.TEMPLATE, database=self.name)
         self.port, self.sandbox_port = free_port(), free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.sandbox_address = f"http://127.0.0.1:{self.sandbox_port}"
         self.env = {
             **os.environ,
-            **throwaway.environment(self.servers, database=DATABASE, number=1),
+            **throwaway.environment(self.servers, database=self.name, number=number),
             "ADDRESS_EXCEPTIONS": f"127.0.0.1:{self.sandbox_port}",  # for accounts of tenants
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PROVIDER_CALLBACK_BASE_URL": self.address,
@@ -81,6 +89,7 @@ class Stack:
                 *CELERY, "worker", "--pool=prefork", "--concurrency=2", "--without-gossip",
                 "--without-mingle", "--without-heartbeat", "--loglevel=WARNING",
             ),
+            "sweeper": ("-m", "tests.sweeper"),
             "beat": (*CELERY, "beat", "--scheduler=celery.beat:Scheduler", "--loglevel=WARNING"),
         }  # fmt: skip
 
@@ -90,7 +99,8 @@ class Stack:
     def __exit__(self, *error):
         for name in list(self.running):
             self.kill(name)
-        throwaway.stop(self.servers, [self.queue, self.database])
+        if self.beside is None:
+            throwaway.stop(self.servers, [self.queue, self.database])
 
     # --- processes ---
 
@@ -152,11 +162,11 @@ class Stack:
 
     def rows(self, sql, params=None):
         """All rows of a query on the portal's database, as dicts."""
-        with self.admin(DATABASE) as connection:
+        with self.admin(self.name) as connection:
             return connection.execute(sql, params).fetchall()
 
     def run_sql(self, sql, params=None):
-        with self.admin(DATABASE) as connection:
+        with self.admin(self.name) as connection:
             connection.execute(sql, params)
 
     def cut_connections(self, *, only_busy=False):
@@ -165,7 +175,7 @@ class Stack:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = %s AND usename = %s AND (state <> 'idle' OR NOT %s)",
-                [DATABASE, postgres.APP, only_busy],
+                [self.name, postgres.APP, only_busy],
             )
 
     def stop_database(self):

@@ -38,7 +38,7 @@ from providers.contract import (
     Throttled,
     Unreachable,
 )
-from providers.http import send
+from providers.http import send, send_order
 from providers.router import Route
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ class Attempts:
                 exclude_prefixes=self.wish.exclude_prefixes,
             )
             seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
-            lease = send(replace(call, timeout_seconds=seconds))
+            lease = send_order(replace(call, timeout_seconds=seconds))
         except ProviderError as error:
             health.note_failure(candidate.provider_id, error, self.clock.now())
             raise

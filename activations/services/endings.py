@@ -65,6 +65,13 @@ NOT_CONFIRMED = """
 UPDATE activations_ending SET tries = tries + 1, due_at = least(due_at, %(due)s), parked_reason = %(parked)s
 WHERE id = %(id)s AND due_at = %(until)s
 """
+TELL_AGAIN = """
+UPDATE activations_ending e SET due_at = %(now)s, told = '', tries = 0, parked_reason = ''
+FROM activations_ending mine LEFT JOIN activations_activation a ON a.id = mine.activation_id
+    LEFT JOIN activations_rental r ON r.id = mine.rental_id
+WHERE e.id = mine.id AND e.id = ANY(%(ids)s)
+    AND (coalesce(a.activation_status, r.rental_status) <> 'active' OR a.billing_status = 'refunded')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,11 @@ def note_lease(lease: Lease, *, activation_id: UUID | None = None, rental_id: UU
             "rate": native.rate if native else None,
         },
     )
+
+
+def tell_again(*, ending_ids: list[int], now: datetime) -> int:
+    """Tell these ends once more, whatever was confirmed or given up; how many there are to tell."""
+    return run(TELL_AGAIN, {"ids": ending_ids, "now": now})
 
 
 def tell_due_ends(now: datetime | None = None) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from accounts import hops
 from accounts.identity import Buyer
 from activations import policy, refusals
 from activations.queries import ActivationRow, row_by_id
@@ -93,6 +94,7 @@ def _order(
     now: datetime,
 ) -> ActivationRow:
     check_buyer(buyer, now=now)
+    hops.check()
     wish = continued(wish, buyer=buyer, now=now)
     rules = rules or load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     route = _route(buyer=buyer, wish=wish, rules=rules, now=now)

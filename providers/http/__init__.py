@@ -8,6 +8,7 @@ Nothing of a body, a query, a header or a key is ever logged.
 
 from providers.http.common import TransactionOpen
 from providers.http.many import GivenUp, Sent, send_many
+from providers.http.orders import as_order, send_order
 from providers.http.single import send, send_all
 
-__all__ = ["GivenUp", "Sent", "TransactionOpen", "send", "send_all", "send_many"]
+__all__ = ["GivenUp", "Sent", "TransactionOpen", "as_order", "send", "send_all", "send_many", "send_order"]

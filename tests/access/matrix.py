@@ -108,6 +108,7 @@ RETAIL = [
 ]
 
 OTHERS = [
+    (".well-known/number-portal", "GET", "k kk kkkkk k kk kk"),
     ("api/schema/", "GET", "k kk kkkkk k kk kk"),
     ("api/docs/", "GET", "k kk kkkkk k kk kk"),
     ("api/docs/console/", "GET", "k kk kkkkk k kk kk"),
@@ -290,6 +291,7 @@ OTHERS = [
 
 # Table of the admin: the least role that sees it, changes, adds, deletes; "-": nobody.
 TABLES = {
+    "accounts.installation": "operator - - -",
     "accounts.tenant": "viewer owner - -",
     "accounts.domain": "viewer operator operator operator",
     "accounts.user": "manager owner - -",
@@ -327,6 +329,7 @@ TABLES = {
     "activations.message": "viewer - - -",
     "activations.report": "viewer - - -",
     "activations.check": "viewer - - -",
+    "activations.ending": "manager - - -",
     "activations.listcheck": "manager - - -",
     "activations.requestkey": "manager - - -",
     "activations.pricetoken": "manager - - -",

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.keys import issue_key
-from accounts.models import ApiKey, Member, Tenant, User
+from accounts.models import ApiKey, Installation, Member, Tenant, User
 from accounts.services import create_operator
 from activations.evidence import Evidence, keep
 from activations.models import (
@@ -18,6 +18,7 @@ from activations.models import (
     Attempt,
     Check,
     Contract,
+    Ending,
     Exchange,
     HistoryCount,
     HistoryMark,
@@ -156,6 +157,7 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
                               snapshot={}, snapshot_code=CODE, snapshot_text=TEXT, evidence_kind="png",
                               evidence_name=keep(Evidence(house.name.encode(), "png"))),
         Check.objects.create(**what, kind="status", due_at=when),
+        Ending.objects.create(**what, upstream_ref=f"{house.name}-lease"),
         ListCheck.objects.create(provider=order.provider, due_at=when),
         MoneyAtRisk.objects.create(**what, kind="orphan", amount_micros=1, note=f"{house.name} note"),
         contract := open_contract(Contract(**own, name=f"{house.name} contract", rub_per_usd=80)),
@@ -176,6 +178,7 @@ def _add_rows(house: House, order: Activation, member: Member) -> None:
         OfferDay.objects.create(offer=order.offer, day=when.date(), low_micros=1, high_micros=3,
                                 cost_micros=2, count=4),
         ProviderAlert.objects.create(provider=order.provider, subject="state", reason=f"{house.name} reason"),
+        Installation.objects.get_or_create(number=1)[0],
         policy := RoutingPolicy.objects.create(**own, quality_factor=30),
         policy.rules.create(provider=order.provider, verdict="allow"),
         ProviderSpend.objects.create(**own, provider=order.provider, day=when.date(), cost_micros=1),

@@ -13,7 +13,7 @@ from activations.queries import row_by_id
 from activations.rental_queries import rental_messages
 from activations.services import closing
 from activations.services.checking import check_due, expire_due, reconcile_due
-from activations.services.endings import tell_due_ends
+from activations.services.endings import tell_again, tell_due_ends
 from activations.services.rentals import cancel_rental, finish_rental, rent_number
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
 from activations.wish import RentalWish
@@ -284,3 +284,21 @@ def test_a_rent_that_was_used_is_sold_also_when_its_customer_cancels_it(shop, re
     tell_due_ends(now + seconds(31))
 
     assert (closed.customer_refund_micros, states(shop)) == (0, ["finished"])
+
+
+# --- the operator ---
+
+
+def test_the_operator_lets_an_end_be_told_again(shop, now):
+    running, row = shop.order(now=now), shop.order(now=now)
+    shop.upstream.fault("cancel", "unknown_order")
+    closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now + seconds(5))
+    tell_due_ends(now + seconds(6))
+    ids = list(Ending.objects.values_list("pk", flat=True))
+
+    assert tell_again(ending_ids=ids, now=now + seconds(60)) == 1
+    tell_due_ends(now + seconds(61))
+
+    assert Ending.objects.get(activation_id=row.id).told == "unused"
+    assert shop.row(running.hex_id).activation_status == "active"
+    assert states(shop) == ["waiting", "canceled"]

@@ -25,6 +25,8 @@ NOT_DESCRIBED = {
     "^rentverify/": "the refusal of every address that there is not below it",
     "v1/nonvoip/": "a protocol of others, whose contract is docs/protocols/ping.md",
     "^v1/nonvoip/": "the refusal of every address that it has not",
+    "onlinesim/": "a protocol of others, whose contract is docs/protocols/onlinesim.md",
+    ".well-known/number-portal": "what other portals read before they buy here",
     "api/schema/": "the document itself",
     "api/docs/": "the page made of it",
     "api/docs/console/": "the page to play with it",

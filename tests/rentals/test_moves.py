@@ -20,7 +20,7 @@ from portal.errors import (
     UnknownCountry,
     UnknownService,
 )
-from providers.contract import Sms, Status, UpstreamState
+from providers.contract import Callback, Sms, Status, UpstreamState
 from tests.factories import CustomerFactory
 from webhooks.models import Event
 
@@ -157,7 +157,8 @@ def test_n2_a_message_after_the_end_is_kept_but_not_shown(desk, now):
     desk.sms(row, "late", late=True)
     stored = desk.stored(row)
     status = Status(UpstreamState.FINISHED, [Sms("late", "m1")])
-    assert work_rental_callback(desk.provider, stored.upstream_ref, status, now=now)
+    told = Callback(stored.upstream_ref, is_proof=True, status=status, is_rental=True)
+    assert work_rental_callback(desk.provider, told, now=now)
 
     assert desk.texts(row) == []
     assert desk.texts(row, include_late=True) == ["late"]

@@ -28,7 +28,7 @@ from portal.encryption import SecretUnreadable
 from portal.errors import PortalError
 from providers import health
 from providers.contract import Adapter, Call, Lease, OutcomeUnknown, ProviderError, Unreachable
-from providers.http import send_many
+from providers.http import as_order, send_many
 from providers.models import Provider
 from providers.registry import adapter_for
 from providers.router import Candidate, find_route
@@ -82,7 +82,7 @@ def buy_for_silent(now: datetime) -> None:
     calls: list[tuple[Bid, Call[Lease]]] = []
     for bid in _bids(now):
         try:
-            calls.append((bid, bid.order))
+            calls.append((bid, as_order(bid.order)))
         except ProviderError as refusal:  # it cannot even be asked so
             _said_no(bid, refusal, now=now)
     for bid, lease, error in send_many(calls):

@@ -35,7 +35,7 @@ from providers.contract import (
     UnknownToUpstream,
     Unreachable,
 )
-from providers.http import send
+from providers.http import send, send_order
 from providers.models import Provider
 from providers.router import Route
 
@@ -98,7 +98,7 @@ class RentalAttempts:
                 our_ref=our_ref,
             )
             seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
-            lease = send(replace(call, timeout_seconds=seconds))
+            lease = send_order(replace(call, timeout_seconds=seconds))
         except ProviderError as error:
             health.note_failure(candidate.provider_id, error, self.clock.now())
             raise

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from accounts import hops
 from accounts.identity import Buyer
 from activations import policy, refusals
 from activations.rental_queries import RentalRow
@@ -76,6 +77,7 @@ def _rent(
     now: datetime,
 ) -> RentalRow:
     check_buyer(buyer, now=now)
+    hops.check()
     check_hours(wish.hours)
     rules = load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
     route = find_rental_route(

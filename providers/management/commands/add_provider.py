@@ -16,6 +16,7 @@ from providers.contract import ProviderError
 from providers.models import Provider
 from providers.registry import ADAPTERS
 from providers.services.accounts import draft_provider, open_provider
+from providers.services.federation import PORTAL, PREFERRED, draft_portal
 from providers.trial import plain_words, try_account
 
 
@@ -26,7 +27,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("protocol", help=f"one of {', '.join(sorted(ADAPTERS))}")
+        parser.add_argument("protocol", help=f"one of {', '.join(sorted(ADAPTERS))}; or {PORTAL}:"
+                            " another portal like this one, whose protocol is found out")  # fmt: skip
         parser.add_argument("url")
         parser.add_argument("--name", required=True, help="what operators call it")
         key = parser.add_mutually_exclusive_group(required=True)
@@ -47,18 +49,11 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            drafted = draft_provider(
-                protocol=options["protocol"],
-                base_url=options["url"],
-                secret=_key(options),
-                name=options["name"],
-                options=_options(options["protocol"], options["option"]),
-                tenant=_tenant(options["tenant"]),
-                is_test=options["for_tests"],
-                callback_secret=_variable(options["callback_secret_from_env"]),
-            )
+            drafted = _draft(options)
         except ValidationError as error:
             raise CommandError(" ".join(f"{name}: {text}" for name, text in error.details.items())) from error
+        if options["protocol"] == PORTAL:
+            self.stdout.write(f"It is spoken to in {drafted.protocol} at {drafted.base_url}.")
         if options["test"]:
             trial = try_account(drafted)
             if trial.refusal:
@@ -77,6 +72,22 @@ class Command(BaseCommand):
         self.stdout.write(f"{synced.offers} offers.")
         for kind, codes in synced.unmapped.items():
             self.stdout.write(f"No {kind} is mapped for: {', '.join(codes[:20])}")
+
+
+def _draft(options: dict[str, Any]) -> Provider:
+    """Raises ValidationError."""
+    is_portal = options["protocol"] == PORTAL
+    facts = {
+        "secret": _key(options),
+        "name": options["name"],
+        "options": _options(PREFERRED[0] if is_portal else options["protocol"], options["option"]),
+        "tenant": _tenant(options["tenant"]),
+        "is_test": options["for_tests"],
+        "callback_secret": _variable(options["callback_secret_from_env"]),
+    }
+    if is_portal:
+        return draft_portal(url=options["url"], **facts)
+    return draft_provider(protocol=options["protocol"], base_url=options["url"], **facts)
 
 
 def _key(options: dict[str, Any]) -> str:
