@@ -116,7 +116,7 @@ def _passing(push: Push, *, now: datetime) -> Passing | None:
             is_rental=push.sale.rental_id is not None,
             phone=push.sale.phone,
             sender=message.sender,
-            text=message.text,
+            text=message.text or message.code or "",  # some providers tell the code alone
         )
     return None
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from activations.blocked_senders import USUAL, is_blocked
-from activations.models import Push, Sale
+from activations.models import Message, Push, Sale
 from activations.services.marketplace.passing_on import claim_due, collect_messages
 from api.onlinesim.pushing import push_due
 from tests.activations.races import together
@@ -26,6 +26,15 @@ def received(marketplace, shop, arrive):
 
 def pushed():
     return Push.objects.get()
+
+
+def test_u14_a_code_that_came_without_its_text_is_passed_on_as_the_text(marketplace, received):
+    """RentVerify and Ping tell nothing else; the marketplace was pushed an empty text."""
+    Message.objects.update(text="", code="12345")
+
+    push_due(now=timezone.now() + timedelta(minutes=1))
+
+    assert [message["text"] for message in marketplace.got] == ["12345"]
 
 
 def says(marketplace, answer, status=200):
