@@ -3,11 +3,13 @@
 A new dialect is one class here.
 """
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 
 from api.handler import errors as handler_errors
+from api.onlinesim import errors as onlinesim_errors
 from api.ping import errors as ping_errors
 from api.rentverify import errors as rentverify_errors
 from api.retail import errors as retail_errors
@@ -16,13 +18,15 @@ from providers import canonical
 from providers.models import CodeMap
 from tests.api.conftest import Partner
 from tests.api.handler.conftest import Family
+from tests.api.onlinesim.conftest import RATE, make_contract
 from tests.api.ping.conftest import Pinger
 from tests.api.rentverify.conftest import Verifier
-from tests.factories import CustomerFactory, fund
+from tests.factories import CustomerFactory, TenantFactory, fund
 from tests.matrix.cells import Say
 
 CENT, DOLLAR = 10_000, 1_000_000
 OPENING = 100_000_000
+SOLD, NOTHING_CAME = 3, 4  # FINISH_ACTIVATION of a marketplace
 CUSTOMER_PAYS = 80  # cents: a retail partner names the price of its customer
 HOURS = 24
 
@@ -59,9 +63,12 @@ class Dialect(ABC):
     name: str
     says: frozenset = frozenset()  # what it has words for, of what not all have
     cancel_fee_micros = 0  # kept of the price when an unused number is given back
+    opening = OPENING  # in the customer's wallet
+    tells_again = True  # whether a client is told that one more message is waited for
     table: dict  # refusal → its wire form
 
-    def __init__(self):
+    def __init__(self, receivers):
+        """`receivers` starts servers for what is sent to the client (tests/webhooks/conftest.py)."""
         self.customer = CustomerFactory(balance_micros=OPENING)
         self.tenant = self.customer.tenant
 
@@ -88,6 +95,10 @@ class Dialect(ABC):
     def finish(self, number: Number) -> None:
         raise NotImplementedError
 
+    def time_is_over(self, number: Number) -> None:
+        """What the client does by itself when its number's time is over."""
+        return
+
     def ask_again(self, number: Number) -> None:
         """Wait for one more message. Raises Refused."""
         raise NotImplementedError
@@ -110,7 +121,7 @@ class Dialect(ABC):
         mine = Wallet.objects.get(customer=self.customer)
         till = Wallet.objects.get(tenant=self.tenant, customer=None)
         return (
-            OPENING - mine.balance_micros, mine.held_micros,
+            self.opening - mine.balance_micros, mine.held_micros,
             100 * OPENING - till.balance_micros, till.held_micros,
         )  # fmt: skip
 
@@ -135,8 +146,8 @@ class Retail(Dialect):
     says = frozenset({Say.FINISH, Say.AGAIN, Say.RENT})
     table = retail_errors.TABLE
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, receivers):
+        super().__init__(receivers)
         self.client = Partner(self.tenant, self.customer)
 
     def told(self, answer):
@@ -208,8 +219,8 @@ class Handler(Dialect):
     says = frozenset({Say.FINISH, Say.AGAIN, Say.RENT})
     table = handler_errors.TABLE
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, receivers):
+        super().__init__(receivers)
         self.client = Family(self.customer)
 
     def told(self, words, *wanted):
@@ -269,8 +280,8 @@ class RentVerify(Dialect):
     table = rentverify_errors.TABLE
     cancel_fee_micros = 100_000
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, receivers):
+        super().__init__(receivers)
         self.client = Verifier(self.customer)
 
     def told(self, answer):
@@ -299,8 +310,8 @@ class Ping(Dialect):
     says = frozenset({Say.RENT})
     table = ping_errors.TABLE
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, receivers):
+        super().__init__(receivers)
         self.client = Pinger(self.customer)
 
     def told(self, answer):
@@ -344,4 +355,73 @@ def _micros(dollars):
     return round(float(dollars) * DOLLAR)
 
 
-DIALECTS = {dialect.name: dialect for dialect in (Retail, Handler, RentVerify, Ping)}
+class OnlineSim(Dialect):
+    """A marketplace: it asks nothing about its numbers, takes what is pushed, and ends each operation. It has
+    no money here, so what a number costs is the reseller's.
+    """
+
+    name = "onlinesim"
+    says = frozenset({Say.FINISH, Say.AGAIN, Say.RENT})
+    table = onlinesim_errors.TABLE
+    opening = 0
+    tells_again = False
+    SUM, RENT_SUM = 13, 1_000  # roubles that it pays: 0.16 and 12.50 USD
+
+    def __init__(self, receivers):
+        self.tenant = TenantFactory()
+        self.client = make_contract(self.tenant, receivers(answer=b'{"status":"SUCCESS"}'))
+        self.customer = self.client.contract.customer
+        self.ended = set()
+
+    def told(self, body):
+        status, error = body["status"], body.get("error", "")
+        if status != "SUCCESS":
+            raise self.refused(body, lambda row: row[0] == status and row[1] in ("", error))
+        return body
+
+    def order(self, **wish):
+        body = self.told(self.client.order(**{"sum": self.SUM, **wish}))
+        return Number(body["activationId"], str(body["number"]))
+
+    def quote(self):
+        return {"sum": self.SUM}
+
+    def cap(self, micros):
+        return {"sum": float(RATE) * micros / DOLLAR}
+
+    def messages(self, rental):
+        return [message["text"] for message in reversed(self.client.got) if message["phone"] == rental.phone]
+
+    def state(self, number):
+        if texts := self.messages(number):
+            return State.CODE, re.search(r"\d{4,8}", texts[0])[0]
+        return (State.GONE if number.id in self.ended else State.WAITING), ""
+
+    def _end(self, number, status, **members):
+        self.told(self.client.finish(number.id, status, **members))
+        self.ended.add(number.id)
+
+    def cancel(self, number):
+        self._end(number, NOTHING_CAME)
+
+    time_is_over = cancel
+
+    def finish(self, number):
+        self._end(number, SOLD, sum=self.SUM)
+
+    def ask_again(self, number):
+        """It need not: an open operation takes every message."""
+
+    def rent(self, service):
+        body = self.told(self.client.rent(country="usa", sum=self.RENT_SUM))
+        return Number(body["activationId"], str(body["number"]))
+
+    def cancel_rental(self, rental):
+        self._end(rental, NOTHING_CAME, service="rent")
+
+    def take_money(self, *, of_reseller):
+        if of_reseller:
+            super().take_money(of_reseller=True)
+
+
+DIALECTS = {dialect.name: dialect for dialect in (Retail, Handler, RentVerify, Ping, OnlineSim)}

@@ -11,7 +11,9 @@ from activations.models import Activation, Rental
 from activations.services.auditing import breaches
 from activations.services.checking import check_due, expire_due
 from activations.services.endings import tell_due_ends
+from activations.services.marketplace.leases import attend_due_sales
 from activations.services.rentals.checking import check_due_rentals
+from api.onlinesim.pushing import push_due
 from providers.catalogue import load_catalogue, sync_offers
 from providers.contract import Can
 from providers.models import (
@@ -71,6 +73,13 @@ class Market:
             assert answer.status_code == 200, answer.content
         check_due(self.later())
         check_due_rentals(self.later())
+        self.sweep()
+
+    def sweep(self):
+        """What is done behind an answer: messages passed on, ends carried out and told."""
+        attend_due_sales(self.later())
+        push_due(now=self.later())
+        tell_due_ends(self.later())
 
     def lease(self, phone):
         """The newest of this number, as the supplier has it."""
@@ -88,6 +97,7 @@ class Market:
 
     def let_time_pass(self):
         """The numbers' time is over, here and there."""
+        self.sweep()
         expire_due(timezone.now() + timedelta(hours=2))
         tell_due_ends(timezone.now() + timedelta(hours=2))
         self.supplier.server.do(self._end_there)
