@@ -54,8 +54,6 @@ WHERE (wanted.replaces_silent = 'all' OR wanted.replaces_silent = 'pages' AND a.
         <= %(now)s - greatest(route.p90_seconds * interval '1 second', %(floor)s)
     AND before.swaps < %(most)s AND before.tries < %(tries)s AND NOT before.is_buying
     AND (before.last IS NULL OR before.last <= %(now)s - %(again)s)
-    -- A marketplace knows the number that it was issued, and no other.
-    AND NOT EXISTS (SELECT 1 FROM activations_contract sold WHERE sold.customer_id = a.customer_id)
 ORDER BY a.created_at LIMIT %(batch)s
 """
 PAGES = "portal"

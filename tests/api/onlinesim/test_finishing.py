@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 
 from activations.models import Activation, Sale
 from activations.services.checking import check_due, reconcile_due
+from activations.services.exchanging.silence import silent_orders
 from activations.services.marketplace import issuing
 from activations.services.marketplace.leases import flag_old_sales
 from billing.models import Transaction
+from providers.models import RoutingPolicy
+from tests.activations.exchanging import measured
 from tests.activations.races import together
 from tests.api.onlinesim.conftest import sale_of
 from tests.api.onlinesim.test_refusals import sold_to
@@ -171,3 +174,14 @@ def test_check_ledger_notices(marketplace, owner_connection, harm):
     owner_connection.execute(harm)
     with pytest.raises((CommandError, SystemExit)):
         call_command("check_ledger", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_silent_number_that_was_issued_is_not_exchanged(marketplace, shop):
+    RoutingPolicy.objects.create(tenant=marketplace.contract.tenant, replaces_silent="all")
+    measured(shop.offer)
+    marketplace.order()
+    silent = timezone.now() + timedelta(minutes=5)
+    assert silent_orders(silent) == []
+    Activation.objects.update(routing={})
+    assert len(silent_orders(silent)) == 1, "nothing but its terms keeps it from being exchanged"
