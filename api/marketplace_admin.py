@@ -77,6 +77,7 @@ class ContractForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["countries"] = ", ".join(self.instance.countries)
+        self.initial["least_margin_micros"] = self.instance.least_margin_micros
 
     def clean_countries(self) -> list[str]:
         found = [one.strip().lower() for one in self.cleaned_data["countries"].split(",") if one.strip()]

@@ -54,6 +54,11 @@ def test_an_owner_makes_a_contract(acme):
     assert (code.code, code.tenant) == ("tg", acme.tenant)
 
 
+def test_the_form_begins_without_a_margin(acme):
+    page = acme.client("owner").get(f"{PLACE}add/").context["adminform"].form
+    assert page["least_margin_micros"].value() == "0"
+
+
 @pytest.mark.parametrize(
     ("changes", "at_fault"),
     [
