@@ -45,6 +45,7 @@ def amount_field(column: models.Field[Any, Any], *, help_text: str = "") -> Scal
                 scale=scale,
                 label=f"{name[:1].upper()}{name[1:]} ({unit})",
                 required=not column.blank,
+                initial=column.get_default() if column.has_default() else None,
                 help_text=help_text or column.help_text,
                 widget=UnfoldAdminDecimalFieldWidget,
             )

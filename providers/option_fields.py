@@ -8,6 +8,8 @@ from django import forms
 
 from providers.contract import Option, Shape
 
+LONGEST = 10_000  # prices per service and country are an option, too
+
 
 def field_of(
     name: str, option: Option, *, select: Any = forms.Select, text: Any = forms.TextInput
@@ -21,5 +23,5 @@ def field_of(
         )
     ending = "" if option.shape in (Shape.TEXT, Shape.WHOLE) else " Commas between."
     return forms.CharField(
-        label=label, help_text=option.help + ending, required=False, max_length=400, widget=text
+        label=label, help_text=option.help + ending, required=False, max_length=LONGEST, widget=text
     )

@@ -336,5 +336,6 @@ def test_amounts_are_typed_in_dollars_and_percent(acme):
     assert 'value="0.015"' in page
     assert 'value="2.5"' in page
     assert "Fixed (USD)" in page
+    assert 'name="rounding_micros" value="0.01"' in client.get(place).content.decode()
     refused = client.post(place, typed | {"fixed_micros": "0.0000001"})
     assert "no more than 6 decimal places" in refused.content.decode()
