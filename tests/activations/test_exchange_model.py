@@ -1,7 +1,7 @@
 """Random days of orders whose numbers are exchanged, beside a plain model of what must come of them.
 
-The model knows which messages providers took for which order, and nothing of how we work. Repeat a run with
-SEED=number.
+The model knows which messages providers took for which order, and nothing of how we work. The same days each
+time; SEED=number plays another.
 """
 
 import os
@@ -173,7 +173,7 @@ class Day:
 
 @pytest.mark.parametrize("number", range(6))
 def test_u18_u19_whatever_happens_one_number_is_billed_and_no_code_is_lost(shop, make_supplier, now, number):
-    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+    seed = int(os.environ.get("SEED") or number)
     print(f"SEED={seed}")
     suppliers = [make_supplier(), make_supplier()]
     healing = Healing(shop, *suppliers)
