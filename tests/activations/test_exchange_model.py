@@ -42,6 +42,7 @@ class Story:
     def __init__(self, row):
         self.row, self.price = row, row.customer_price_micros
         self.codes = {}  # code → the lease that its provider took it for
+        self.seen = set()  # leases whose number the buyer was shown: only to those he can have a code sent
         self.is_canceled = False  # we said so to the buyer
 
     def must_be_billed(self):
@@ -102,7 +103,11 @@ class Day:
         story = self.dice.choice(self.stories)
         if self.healing.number(story.row).activation_status != "active":
             return
-        choices = [one for one in self.leases_of(story) if one[2].state == "waiting"]
+        choices = [
+            (provider_id, supplier, lease)
+            for provider_id, supplier, lease in self.leases_of(story)
+            if lease.state == "waiting" and (provider_id, str(lease.id)) in story.seen
+        ]
         if not choices:
             return
         provider_id, supplier, lease = self.dice.choice(choices)
@@ -123,6 +128,8 @@ class Day:
 
     def check_always(self):
         numbers = [self.healing.number(story.row) for story in self.stories]
+        for story, number in zip(self.stories, numbers, strict=True):
+            story.seen.add((number.provider_id, number.upstream_ref))
         waiting = sum(n.customer_price_micros for n in numbers if n.billing_status == "reserved")
         assert self.healing.shop.money()[1] == waiting
         for number in numbers:
