@@ -64,7 +64,7 @@ def sweeper():
 
 
 def test_the_books_agree_after_a_random_run(shop, now):
-    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+    seed = int(os.environ.get("SEED") or 1)
     print(f"SEED={seed}")
 
     results = together(*[buyer_at_work(shop, seed + number) for number in range(6)], sweeper, sweeper)
