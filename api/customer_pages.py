@@ -20,7 +20,7 @@ from accounts.services import revoke_key
 from activations.queries import active_rows, find_row
 from activations.services.sandbox import deliver_test_sms
 from api.queries import requests_of
-from api.tours import KEY, TOURS, tour_of
+from api.tours import TOURS, Tour, tour_of
 from billing.services import double_of
 from portal.errors import PortalError
 
@@ -74,7 +74,11 @@ def create_key(request: CustomerRequest) -> HttpResponse:
     key, plaintext = issue_key(
         tenant=owner.tenant, customer=owner, name=asked["name"], scopes=SCOPES[asked["scope"]]
     )
-    context = {"key": key, "plaintext": plaintext, "tours": _tours(request, key=plaintext)}
+    context = {
+        "key": key,
+        "plaintext": plaintext,
+        "tours": [one.with_key(plaintext) for one in _tours(request)],
+    }
     return render(request, "api/key_shown.html", context)
 
 
@@ -114,7 +118,6 @@ def _show(request: CustomerRequest, form: KeyForm, status: int = 200) -> HttpRes
         "keys": keys_of_customers(_owners(request)),
         "tour": tour_of(chosen, base=_base(request)),
         "tours": _tours(request),
-        "key_word": KEY,
         "requests": requests_of(_owners(request)),
         "own_id": request.customer.pk,
         "test_numbers": active_rows(tenant_id=double.tenant_id, customer_id=double.pk) if double else [],
@@ -128,11 +131,8 @@ def _owners(request: CustomerRequest) -> list[int]:
     return [request.customer.pk, *([double.pk] if double else [])]
 
 
-def _tours(request: CustomerRequest, *, key: str = "") -> list[Any]:
-    tours = [tour_of(dialect, base=_base(request)) for dialect in TOURS]
-    if not key:
-        return tours
-    return [(tour, [(step.what, step.command.replace(KEY, key)) for step in tour.steps]) for tour in tours]
+def _tours(request: CustomerRequest) -> list[Tour]:
+    return [tour_of(dialect, base=_base(request)) for dialect in TOURS]
 
 
 def _base(request: CustomerRequest) -> str:

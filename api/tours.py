@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers.spellings import spellings
 
@@ -27,6 +27,11 @@ class Tour:
     label: str
     about: str
     steps: tuple[Step, ...]
+
+    def with_key(self, key: str) -> Tour:
+        """The same with the key in its commands."""
+        steps = tuple(replace(step, command=step.command.replace(KEY, key)) for step in self.steps)
+        return replace(self, steps=steps)
 
 
 def _handler(base: str) -> Tour:

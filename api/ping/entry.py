@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.identity import Buyer
 from api.answering import answered
 from api.auth import NOTHING, Extra
-from api.door import Pass, let_in
+from api.door import Pass, let_in, setting
 from api.ping.errors import write_error
 from portal.errors import AuthMissing, MethodNotAllowed, UnknownPath
 
@@ -27,10 +27,7 @@ SHAPES = {
     "product_id": re.compile(r"svc_[a-z2-7]{12}"),
 }
 BEARER = "Bearer "
-EXTENDED = (
-    "(SELECT s.ping_extensions FROM api_dialectsettings s"
-    " WHERE s.tenant_id = coalesce(t.live_tenant_id, t.id))"
-)
+EXTENDED = setting("ping_extensions")
 
 
 @dataclass(frozen=True, slots=True)
