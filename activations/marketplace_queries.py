@@ -169,13 +169,14 @@ class Stock(NamedTuple):
 
 
 def stock_of(terms: Terms, *, rentals: bool, now: datetime) -> list[Stock]:
-    """What could be issued now at what the marketplace pays; `rentals`: for rent instead.
+    """What could be issued now at what the marketplace pays; `rentals`: for rent instead. A line has no more
+    than the tenant's money buys, his routing policy allows, and the day's cap and his open numbers leave.
 
     Where no price was agreed it is not known what it will pay, and every line counts.
     """
     if not is_selling(terms, now=now) or (rentals and not terms.rent_hours):
         return []
-    prices, available = prices_of(terms), _available(terms)
+    prices, available, room = prices_of(terms), _available(terms), _room(terms, rentals=rentals, now=now)
     hours = terms.rent_hours if rentals else None
     rules = load_rules(tenant_id=terms.buyer.tenant_id, group=terms.buyer.group, now=now)
     lines = stock_lines(
@@ -188,12 +189,13 @@ def stock_of(terms: Terms, *, rentals: bool, now: datetime) -> list[Stock]:
         least = prices.least(line.service_id, line.country_id)
         paid = None if least is None else terms.micros_of(least, terms.currency)
         is_covered = paid is None or price + terms.least_margin_micros <= paid
-        if is_covered and (line.is_own or price <= available):
-            pairs[line.service_id, line.country_id][line.operator] += line.stock
+        if is_covered:
+            count = line.stock if line.is_own else min(line.stock, max(0, available) // max(price, 1))
+            pairs[line.service_id, line.country_id][line.operator] += count
     return [
         stock
         for (service, country), operators in sorted(pairs.items())
-        if (stock := _promised(terms, service, country, operators)).total
+        if (stock := _promised(terms, service, country, operators, room=room)).total
     ]
 
 
@@ -206,11 +208,11 @@ def _price(line: StockLine, tenant_price: Any) -> int:
     return int(one) * line.units
 
 
-def _promised(terms: Terms, service: str, country: str, operators: Mapping[str, int]) -> Stock:
+def _promised(terms: Terms, service: str, country: str, operators: Mapping[str, int], *, room: int) -> Stock:
     """The safe part. What a provider sells without naming the operator counts for `any` alone."""
 
     def safe(count: int) -> int:
-        return min(count * terms.stock_percent // 100, terms.stock_most)
+        return min(count * terms.stock_percent // 100, terms.stock_most, room)
 
     named = {name: safe(count) for name, count in sorted(operators.items()) if name != ANY and safe(count)}
     return Stock(service, country, safe(sum(operators.values())), named)
@@ -228,6 +230,9 @@ SOLD_TODAY = """
 SELECT count(*) FROM activations_sale
 WHERE contract_id = %(contract)s AND created_at >= %(midnight)s AND ending <> 'late'
 """
+OPEN = "SELECT count(*) FROM {table} WHERE tenant_id = %(tenant)s AND {status} = 'active'"
+OPEN_NUMBERS = OPEN.format(table="activations_activation", status="activation_status")
+OPEN_RENTALS = OPEN.format(table="activations_rental", status="rental_status")
 AVAILABLE = """
 SELECT balance_micros - held_micros FROM billing_wallet
 WHERE tenant_id = %(tenant)s AND customer_id IS NULL
@@ -238,13 +243,32 @@ def is_at_cap(terms: Terms, *, now: datetime) -> bool:
     """Whether the day's operations (UTC) are used up."""
     if terms.daily_cap is None:
         return False
+    return _sold_today(terms, now=now) >= terms.daily_cap
+
+
+def _sold_today(terms: Terms, *, now: datetime) -> int:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    row = fetch_one(SOLD_TODAY, {"contract": terms.id, "midnight": midnight})
-    return row is not None and bool(row[0] >= terms.daily_cap)
+    return _number(SOLD_TODAY, {"contract": terms.id, "midnight": midnight})
+
+
+def _room(terms: Terms, *, rentals: bool, now: datetime) -> int:
+    """How many numbers may be issued before the day's cap or the tenant's cap on open numbers is reached."""
+    room, most = UNLIMITED, terms.buyer.tenant_max_active
+    if terms.daily_cap is not None:
+        room = terms.daily_cap - _sold_today(terms, now=now)
+    if most is not None:
+        open_now = OPEN_RENTALS if rentals else OPEN_NUMBERS
+        room = min(room, most - _number(open_now, {"tenant": terms.buyer.tenant_id}))
+    return max(0, room)
 
 
 def _available(terms: Terms) -> int:
-    row = fetch_one(AVAILABLE, {"tenant": terms.buyer.tenant_id})
+    return _number(AVAILABLE, {"tenant": terms.buyer.tenant_id})
+
+
+def _number(sql: str, facts: Mapping[str, Any]) -> int:
+    """What a query for one number gives; 0 without a row."""
+    row = fetch_one(sql, facts)
     return int(row[0]) if row else 0
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from billing.money import CENT, round_up
 from billing.prices import Rules
 from portal.fastlane import fetch_all, fetch_one
+from providers.policy_sql import ALLOWED, NOT_SPENT
 
 ORDERED, RENTED = "verification", "rental"
 WORDS = {"activation": ORDERED, "rental": RENTED}  # kinds of offers → of products
@@ -73,7 +74,7 @@ FROM ({{page}}) AS page CROSS JOIN LATERAL (
             SELECT p.tenant_id IS NOT NULL AS is_own, o.cost_micros,
                 p.is_enabled AND o.count > 0 AND coalesce(o.physical_count, 1) > 0 AND coalesce(
                     h.state = 'ok' OR h.blocked_until <= %(now)s::timestamptz, h.provider_id IS NULL)
-                    AS is_there,
+                    AND CASE o.kind WHEN 'rental' THEN {NOT_SPENT} ELSE {ALLOWED} END AS is_there,
                 o.kind = 'rental' OR 'sms' = ANY (o.capabilities) AS has_sms,
                 'voice' = ANY (o.capabilities) AS has_voice, o.estimated_wait_seconds AS wait, o.success_rate
             FROM providers_provider p

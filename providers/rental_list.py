@@ -8,10 +8,11 @@ from typing import NamedTuple
 from billing.money import CENT, round_up
 from billing.prices import Rules
 from portal.fastlane import fetch_all
+from providers.policy_sql import NOT_SPENT
 
 # Of each provider its own line for the hours, else the day's price as often as there are days, as the router
 # has it (providers.routing_sql.RENTALS).
-LINES = """
+LINES = f"""
 SELECT service_id, country_id, is_own, units, min(cost_micros), sum(stock)::bigint
 FROM (
     SELECT DISTINCT ON (o.service_id, o.country_id, p.id, o.operator)
@@ -29,10 +30,11 @@ FROM (
       AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.is_enabled
       AND CASE WHEN %(is_test)s THEN p.serves_test ELSE p.serves_live END
       AND (h.provider_id IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s)
+      AND {NOT_SPENT}
     ORDER BY o.service_id, o.country_id, p.id, o.operator, o.duration_hours DESC NULLS LAST, o.cost_micros
 ) AS line
 GROUP BY service_id, country_id, is_own, units
-"""
+"""  # noqa: S608  our own words
 TERMS = """
 SELECT DISTINCT coalesce(o.duration_hours, 24)
 FROM providers_offer o JOIN providers_provider p ON p.id = o.provider_id

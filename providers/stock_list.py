@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from portal.fastlane import fetch_all
+from providers.policy_sql import ALLOWED, NOT_SPENT
 from providers.registry import ADAPTERS
 
 FROM = """
@@ -25,7 +26,7 @@ WHERE o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
 LINES = f"""
 SELECT o.service_id, o.country_id, o.operator, p.tenant_id IS NOT NULL, o.cost_micros, 1,
     sum(coalesce(o.physical_count, o.count))::bigint
-{FROM} AND o.kind = 'activation' AND 'sms' = ANY (o.capabilities)
+{FROM} AND o.kind = 'activation' AND 'sms' = ANY (o.capabilities) AND {ALLOWED}
 GROUP BY 1, 2, 3, 4, 5
 """
 # A provider's own line for the hours, else the day's price as often as there are days, as the router has it
@@ -34,7 +35,7 @@ RENTALS = f"""
 SELECT DISTINCT ON (o.country_id, p.id, o.operator)
     o.service_id, o.country_id, o.operator, p.tenant_id IS NOT NULL, o.cost_micros,
     %(hours)s::int / coalesce(o.duration_hours, 24), coalesce(o.physical_count, o.count)
-{FROM} AND o.kind = 'rental' AND o.service_id = 'full'
+{FROM} AND o.kind = 'rental' AND o.service_id = 'full' AND {NOT_SPENT}
   AND (o.duration_hours = %(hours)s::int
        OR coalesce(o.duration_hours, 24) = 24 AND %(hours)s::int %% 24 = 0)
 ORDER BY o.country_id, p.id, o.operator, o.duration_hours DESC NULLS LAST, o.cost_micros

@@ -13,8 +13,11 @@ from portal.errors import NoNumbers, UpstreamUnavailable
 from providers.models import CatalogueChange, RouteQuality, RouteSheet, RoutingPolicy
 from providers.pair_prices import offers_of_pair, price_of_pair, sellers_to, shelves
 from providers.price_list import lines_on_sale, tiers_on_sale
+from providers.product_list import listed_products
 from providers.queries import countries_for_sale, services_for_sale
+from providers.rental_list import rentals_on_sale
 from providers.router import find_rental_route, find_route
+from providers.stock_list import stock_lines
 from tests.providers.factories import Wish, make_offer, make_provider, make_tenant
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -60,6 +63,26 @@ def advertised(tenant):
             for service in services_for_sale(**where, rules=rules)
             for country in countries_for_sale(**where, rules=rules, service_id=service.id)
         },
+        "products": {
+            one.product[1:]: one.price_micros
+            for one in listed_products(**where, rules=rules, kind="verification", limit=100)[0]
+            if one.is_there
+        },
+        "stock": lowest(
+            (one.service_id, one.country_id, one.cost_micros)
+            for one in stock_lines(**where, hours=None, countries=())
+        ),
+    }
+
+
+def for_rent(tenant, *, now=NOW):
+    """By list: whether anything is for rent."""
+    where = {"tenant_id": tenant.pk, "is_test": False, "now": now}
+    products, _ = listed_products(**where, rules=Rules(), kind="rental", limit=100)
+    return {
+        "storefront": bool(rentals_on_sale(**where, rules=Rules(), hours=24)),
+        "products": any(one.is_there for one in products),
+        "stock": bool(stock_lines(**where, hours=24, countries=())),
     }
 
 
@@ -110,17 +133,20 @@ def test_a_reached_cap_takes_a_provider_out_until_it_ends(tenant, policy):
 
 def test_a_reached_cap_stops_rentals_of_that_tenant_too(tenant, policy):
     provider = make_provider()
-    make_offer(provider, kind="rental", duration_hours=24)
+    make_offer(provider, service="full", kind="rental", duration_hours=24)
     policy.rules.create(provider=provider, daily_cap_micros=1, spent_until=LATER)
 
     class RentalWish(Wish):
         hours = 24
 
-    facts = {"is_test": False, "wish": RentalWish(), "rules": Rules()}
+    facts = {"is_test": False, "wish": RentalWish(service_id="full"), "rules": Rules()}
     with pytest.raises(UpstreamUnavailable):
         find_rental_route(tenant_id=tenant.pk, now=NOW, **facts)
     assert find_rental_route(tenant_id=tenant.pk, now=LATER, **facts).candidates
     assert find_rental_route(tenant_id=make_tenant().pk, now=NOW, **facts).candidates
+    assert not any(for_rent(tenant).values())
+    assert all(for_rent(tenant, now=LATER).values())
+    assert all(for_rent(make_tenant()).values())
 
 
 def measure(provider, orders, codes, *, service="", country="", operator=""):

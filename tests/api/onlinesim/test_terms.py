@@ -7,9 +7,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from activations.models import Activation, Sale
-from providers.models import Offer, ProviderHealth
+from providers.models import Offer, ProviderHealth, RoutingPolicy
 from tests.api.onlinesim.conftest import price
-from tests.factories import CountryFactory, OfferFactory, ServiceFactory, fund
+from tests.factories import CountryFactory, OfferFactory, ServiceFactory, TenantFactory, fund
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOTHING = {"status": "NO_NUMBERS"}
@@ -108,6 +108,42 @@ def test_stock_is_what_can_be_honoured(marketplace, shop):
     assert stock(marketplace)["usa"]["any"]["telegram"] == 2
     Offer.objects.filter(pk=shop.offer.pk).update(count=0)
     assert stock(marketplace) == {"usa": {"any": {"rent": 10}}}
+
+
+@pytest.mark.parametrize("path", ["/getServices", "/getServicesRent"])
+def test_a_days_cap_leaves_no_more_than_its_rest(make_marketplace, shop, path):
+    marketplace = make_marketplace(daily_cap=3)
+    marketplace.order()
+    assert set(stock(marketplace, path)["usa"]["any"].values()) == {2}
+
+
+def test_stock_is_what_the_reseller_can_pay(make_marketplace, shop):
+    marketplace = make_marketplace(rent_hours=0)
+    price_micros = -(-shop.offer.cost_micros // 10_000) * 10_000
+    fund(tenant=marketplace.contract.tenant, micros=3 * price_micros - 10_000_000_000)
+    assert stock(marketplace) == {"usa": {"any": {"telegram": 3}}}
+    assert [marketplace.order()["status"] for _ in range(4)] == ["SUCCESS"] * 3 + ["NO_NUMBERS"]
+
+
+def test_stock_is_what_the_reseller_may_have_open(make_marketplace, shop):
+    marketplace = make_marketplace(tenant=TenantFactory(max_active=2))
+    marketplace.order()
+    assert stock(marketplace) == {"usa": {"any": {"telegram": 1, "rent": 2}}}
+    assert [marketplace.order()["status"] for _ in range(2)] == ["SUCCESS", "NO_NUMBERS"]
+    assert stock(marketplace) == {"usa": {"any": {"rent": 2}}}
+
+
+def test_stock_follows_the_resellers_routing_policy(marketplace, shop):
+    policy = RoutingPolicy.objects.create(tenant=marketplace.contract.tenant)
+    rule = policy.rules.create(provider=shop.provider, service_id="telegram", verdict="deny")
+    assert stock(marketplace) == {"usa": {"any": {"rent": 10}}}
+    assert marketplace.order() == NOTHING
+    rule.verdict, rule.service, rule.daily_cap_micros = "", None, 1
+    rule.spent_until = timezone.now() + timedelta(hours=1)
+    rule.save()
+    assert stock(marketplace) == {}
+    rule.delete()
+    assert stock(marketplace) == {"usa": {"any": {"telegram": 10, "rent": 10}}}
 
 
 def test_stock_is_remembered_for_twenty_seconds(marketplace, shop):
