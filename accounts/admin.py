@@ -22,6 +22,7 @@ from unfold.widgets import (
 
 from accounts.keys import issue_key
 from accounts.models import ApiKey, Customer, Domain, Installation, Member, Tenant, User
+from accounts.queries import customers_of, people
 from accounts.services import create_member, set_customer_status, set_tenant_status
 from accounts.unblocking import unblock_by_staff
 from portal.admin import (
@@ -216,6 +217,9 @@ class CustomerAdmin(ScopedAdmin):
     readonly_fields = ["external_id", "tenant", "user", "status", "unblocks_used", "created_at", "updated_at"]
     actions_detail = ["change_status", "end_pause"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return people(super().get_queryset(request))
+
     @display(description="status", label=STATUS_COLORS)
     def show_status(self, customer: Customer) -> str:
         return customer.status
@@ -330,7 +334,7 @@ class ApiKeyAdmin(ScopedAdmin):
         )
         tenant = tenant or (None if form.cleaned_data["test"] else request.tenant)
         wanted = form.cleaned_data["customer_id"]
-        customer = Customer.objects.filter(tenant=tenant, external_id=wanted).first() if wanted else None
+        customer = customers_of(tenant).filter(external_id=wanted).first() if tenant and wanted else None
         if tenant is None or (wanted and customer is None):
             messages.error(request, "There is no such customer." if tenant else "There is no test tenant.")
             return go_to(request, ApiKey)

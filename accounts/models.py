@@ -170,6 +170,10 @@ class Customer(models.Model):
     success_counted_from = models.DateTimeField(
         null=True, blank=True, help_text="Orders before this do not count for the success rate."
     )
+    is_internal = models.BooleanField(
+        default=False, db_default=False, editable=False,
+        help_text="An account of the portal's own, as of a contract with a marketplace: nobody's customer.",
+    )  # fmt: skip
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now())
 

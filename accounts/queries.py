@@ -58,9 +58,16 @@ def mails_of_operators() -> list[str]:
     return sorted(people.values_list("email", flat=True))
 
 
+def people(customers: QuerySet[Customer]) -> QuerySet[Customer]:
+    """Those who are somebody's customers: accounts of the portal's own are in no list of them, and no address
+    names them (api.auth.NAMED). Wallets, entries and orders have them like any other.
+    """
+    return customers.filter(is_internal=False)
+
+
 def customers_of(tenant: Tenant) -> QuerySet[Customer]:
     """The newest first."""
-    return Customer.objects.filter(tenant=tenant).order_by("-created_at", "-id")
+    return people(Customer.objects.filter(tenant=tenant)).order_by("-created_at", "-id")
 
 
 def keys_of(tenant: Tenant) -> QuerySet[ApiKey]:

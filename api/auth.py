@@ -21,6 +21,7 @@ from accounts.hosts import KEY_FITS_HOST, host_of
 from accounts.identity import Buyer
 from accounts.keys import digest
 from accounts.models import Customer, Tenant
+from api.limits import limiter
 from portal.errors import AccountBlocked, AuthInvalid, AuthMissing, CustomerNotActive, PermissionDenied
 from portal.fastlane import fetch_one
 
@@ -71,7 +72,8 @@ LEFT JOIN accounts_customer c ON {customer}
 WHERE k.digest = %(digest)s
 """
 OURS = 19  # columns above, before those of the route
-NAMED = "c.tenant_id = k.tenant_id AND c.external_id = %(customer)s"  # the address says which customer
+# The address says which customer; accounts of the portal's own (accounts.queries.people) are none.
+NAMED = "c.tenant_id = k.tenant_id AND c.external_id = %(customer)s AND NOT c.is_internal"
 OWN = "c.id = k.customer_id"  # the key does
 
 TOUCH = """
@@ -177,6 +179,11 @@ def address_of(request: HttpRequest) -> str:
         if len(seen) >= trusted:
             return str(seen[-trusted]).strip()
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def count_wrong_key(request: HttpRequest) -> None:
+    """Guessing is slowed per address; who has a good key notices nothing (S6). Raises RateLimited."""
+    limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
 
 
 def refuse_on_hold(caller: Caller, *, closed_by: str = "any") -> None:

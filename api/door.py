@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.identity import Buyer
 from api import diary
-from api.auth import NOTHING, Caller, Extra, address_of, find_customer, refuse_on_hold, touch
+from api.auth import NOTHING, Caller, Extra, count_wrong_key, find_customer, refuse_on_hold, touch
 from api.limits import limiter
 from portal.errors import AuthInvalid, PortalError
 
@@ -51,7 +50,7 @@ def let_in(
     try:
         caller = find_customer(request, key, extra=route.extra, scope=route.scope, now=now, **params)
     except AuthInvalid:
-        limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
+        count_wrong_key(request)
         raise
     diary.begin(caller, dialect=dialect, route=route.called or route_of(request))
     limiter.spend(f"{dialect}:{route.rate}", f"k{caller.key_id}", limit=rates[route.rate])

@@ -13,6 +13,7 @@ from accounts.hosts import host_of
 from activations.marketplace_queries import RENT_SERVICE, Caller, find_contract
 from activations.services.marketplace.contracts import is_key_of
 from api.answering import answered
+from api.auth import count_wrong_key
 from api.input import json_object
 from api.onlinesim import DIALECT
 from api.onlinesim.errors import write_error
@@ -58,7 +59,7 @@ def entry_of(
 
 
 def _let_in(request: HttpRequest, token: str, body: dict[str, Any], *, is_rent: bool) -> Asked:
-    """Raises AuthMissing, AuthInvalid, ValidationError (`key`)."""
+    """Raises AuthMissing, AuthInvalid, RateLimited (too many wrong keys), ValidationError (`key`)."""
     keys = _keys_in(request, body)
     is_rent = is_rent or word_in(body, "service") == RENT
     caller = find_contract(
@@ -69,6 +70,7 @@ def _let_in(request: HttpRequest, token: str, body: dict[str, Any], *, is_rent: 
         country=word_in(body, "country"),
     )
     if caller is None or not all([is_key_of(caller.terms.key_digest, key) for key in keys]):  # noqa: C419
+        count_wrong_key(request)
         raise AuthInvalid()
     return Asked(caller, body, is_rent)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from api.answering import answered
-from api.auth import NOTHING, Caller, Extra, address_of, find_caller, refuse_on_hold, touch
+from api.auth import NOTHING, Caller, Extra, count_wrong_key, find_caller, refuse_on_hold, touch
 from api.limits import limiter
 from api.retail.errors import write_error
 from portal.errors import (
@@ -62,7 +62,7 @@ def admit(
             activation=_if_shaped(ACTIVATION_ID, activation_id),
         )
     except AuthInvalid:
-        limiter.spend("bad_key", address_of(request), limit=settings.API_BAD_KEYS_PER_MINUTE)
+        count_wrong_key(request)
         raise
     limiter.spend(f"retail:{gate.rate}", _subject(caller, gate), limit=settings.RETAIL_RATES[gate.rate])
     if customer_id is not None and caller.buyer is None:

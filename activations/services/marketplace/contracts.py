@@ -38,16 +38,17 @@ def open_contract(contract: Contract, *, key: str = "") -> Contract:
     """Store a new contract with an account for its orders. `key`: what the marketplace calls with; without
     one it cannot call until `change_key`.
 
-    The account has no money and no login. What a marketplace sends back says nothing about a person, so its
-    success rate is never judged, and its open numbers are bounded by the contract alone.
+    The account has no money and no login, and is in no list of customers. What a marketplace sends back says
+    nothing about a person, so its success rate is never judged, and its open numbers are bounded by the
+    contract alone.
     Raises ValidationError (fields of the contract, and `key`).
     """
     key = key or new_key()
     check_key(key, field="key")
     check_addresses(contract)
     customer = create_customer(tenant=contract.tenant, external_id=f"marketplace{secrets.token_hex(5)}")
-    customer.max_active, customer.success_counted_from = UNLIMITED, NEVER
-    customer.save(update_fields=["max_active", "success_counted_from"])
+    customer.max_active, customer.success_counted_from, customer.is_internal = UNLIMITED, NEVER, True
+    customer.save(update_fields=["max_active", "success_counted_from", "is_internal"])
     contract.customer, contract.key_digest = customer, digest_of(key)
     contract.save()
     return contract

@@ -10,6 +10,7 @@ from activations.marketplace_queries import figures_of
 from activations.models import Contract, Sale
 from activations.services.marketplace.contracts import digest_of
 from tests.access.world import build
+from tests.api.conftest import Partner, names
 from tests.api.onlinesim.conftest import make_contract, sale_of
 from tests.api.onlinesim.test_refusals import sold_to
 from tests.factories import CountryFactory, ServiceFactory
@@ -52,6 +53,27 @@ def test_an_owner_makes_a_contract(acme):
     (price,), (code,) = contract.prices.all(), contract.codes.all()
     assert (price.service_id, price.least_sum, price.tenant) == ("telegram", 12.5, acme.tenant)
     assert (code.code, code.tenant) == ("tg", acme.tenant)
+
+
+def test_the_account_of_a_contract_is_no_customer_and_its_money_is_found(acme):
+    contract = acme.rows["activations.contract"]
+    name, tenant = contract.customer.external_id, acme.tenant
+    program = Partner(tenant, contract.customer)
+    path = f"/admin/accounts/customer/{contract.customer_id}/change/"
+    owner = acme.client("owner")
+
+    listed = program.get("retail/m/customers")[1]["customers"]
+    assert name not in {one["customer_id"] for one in listed}
+    assert listed, "people are listed"
+    disabled = program.put(f"retail/m/customer/{name}", {"status": "disabled"})
+    assert names(program.get(program.a)) == names(disabled) == (404, "NotFoundException")
+    assert name not in owner.get("/admin/accounts/customer/").content.decode()
+    assert owner.get(path).status_code == 404
+    form = {"_form_submitted": "on", "name": "mine", "customer_id": name}
+    issued = owner.post("/admin/accounts/apikey/issue/", form, follow=True)
+    assert "There is no such customer." in issued.content.decode()
+    assert name in owner.get(f"/admin/billing/wallet/?q={name}").content.decode()
+    assert name in owner.get(f"{PLACE}{contract.pk}/change/").content.decode()
 
 
 def test_the_form_begins_without_a_margin(acme):

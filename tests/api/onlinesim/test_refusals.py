@@ -66,6 +66,19 @@ def test_keys(marketplace, path):
     assert marketplace.ask(path, both) == bad_key
 
 
+def test_s6_guessing_keys_is_slowed_and_the_marketplace_is_not(marketplace, settings):
+    settings.API_BAD_KEYS_PER_MINUTE = 2
+    wrong = {"action": "GET_SERVICES", "key": "wrong" * 8}
+    refused, slowed = (401, {"status": "ERROR", "error": "BAD_KEY"}), (200, NOTHING)
+
+    answers = [marketplace.ask(path, wrong) for path in ("", "/getNumber", "", "/getServices")]
+
+    assert answers == [refused, refused, slowed, slowed]
+    assert marketplace.ask("", {**wrong, "key": marketplace.key})[1]["status"] == "SUCCESS"
+    marketplace.contract.token = "a" * 32
+    assert marketplace.ask("", wrong) == slowed, "guessed addresses count like guessed keys"
+
+
 def test_t4_an_address_works_on_no_other_resellers_host(marketplace, make_marketplace):
     other = make_marketplace()
     Domain.objects.create(tenant=other.contract.tenant, host="other.localhost")
@@ -230,7 +243,8 @@ def mutated(chance, sound):
     return bytes(raw)
 
 
-def test_b3_a_thousand_mutated_bodies_hear_only_documented_answers(marketplace):
+def test_b3_a_thousand_mutated_bodies_hear_only_documented_answers(marketplace, settings):
+    settings.API_BAD_KEYS_PER_MINUTE = 10_000_000  # else nothing but the limit is heard in the end
     chance = random.Random(20261121)
     mine = sold_to(marketplace)
     sound = [
