@@ -300,7 +300,7 @@ class PushAdmin(ReadOnlyAdmin):
     """Messages passed on, and what marketplaces made of them; what they say stays hidden."""
 
     list_display = ["id", "sale", "contract", "show_state", "tries", "last_status", "last_word", "created_at",
-                    "ended_at"]  # fmt: skip
+                    "deliver_at", "ended_at"]  # fmt: skip
     list_filter = [
         ("state", ChoicesDropdownFilter), ("contract", OwnRelated), ("tenant", OwnRelated),
         ("created_at", Period),
@@ -309,7 +309,7 @@ class PushAdmin(ReadOnlyAdmin):
     search_help_text = "A message's or a number's id at the marketplace."
     ordering = ["-id"]
     list_select_related = ["sale", "contract"]
-    fields = readonly_fields = [*list_display, "deliver_at"]
+    fields = readonly_fields = list_display
 
     @display(description="state", label=PUSH_COLORS)
     def show_state(self, push: Push) -> str:

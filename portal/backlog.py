@@ -31,7 +31,14 @@ SELECT
         (SELECT min(d.deliver_at) FROM webhooks_endpoint e CROSS JOIN LATERAL (
             SELECT deliver_at FROM webhooks_delivery WHERE endpoint_id = e.id AND state = 'pending'
             ORDER BY deliver_at LIMIT 1) d
-         WHERE e.is_enabled AND e.failing_since IS NULL AND coalesce(e.paused_until < now(), true))
+         WHERE e.is_enabled AND e.failing_since IS NULL AND coalesce(e.paused_until < now(), true)),
+        (SELECT min(lease_due_at) FROM activations_sale WHERE lease_due_at IS NOT NULL),
+        -- Nor is a marketplace that was tried within the last minute and took no message.
+        (SELECT min(p.deliver_at) FROM activations_contract c CROSS JOIN LATERAL (
+            SELECT deliver_at FROM activations_push WHERE contract_id = c.id AND state = 'pending'
+            ORDER BY deliver_at LIMIT 1) p
+         WHERE NOT EXISTS (SELECT 1 FROM activations_push t WHERE t.contract_id = c.id AND t.state = 'pending'
+                           AND t.tries > 0 AND t.deliver_at > now() - interval '1 minute'))
     ),
     least(
         (SELECT min(a.created_at) FROM activations_check c

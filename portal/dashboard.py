@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from activations.models import Activation, Check, MoneyAtRisk, Report
+from activations.models import Activation, Check, MoneyAtRisk, Push, Report
 from portal.admin import Figure, dollars, span, visible
 from providers.models import Provider, ProviderHealth
 
@@ -28,9 +28,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def figures(request: HttpRequest, *, now: datetime) -> list[Figure]:
-    """At most nine queries, all on partial or narrow indexes."""
+    """At most ten queries, all on partial or narrow indexes."""
     shown = [_open_orders(request), _ordering(request, now), _due(request, now), _parked(request)]
-    return [*shown, *_providers(request), _reports(request, now), _at_risk(request)]
+    shown += [*_messages(request, now), *_providers(request)]
+    return [*shown, _reports(request, now), _at_risk(request)]
 
 
 def _rows(request: HttpRequest, model: Any) -> Any:
@@ -69,6 +70,17 @@ def _parked(request: HttpRequest) -> Figure:
     count = _rows(request, Check).exclude(parked_reason="").count()
     note = "failed again and again; see the reason" if count else "nothing was given up"
     return Figure("Parked checks", f"{count:,}", note, _list(Check, parked_reason__isempty=0), count > 0)
+
+
+def _messages(request: HttpRequest, now: datetime) -> list[Figure]:
+    """Messages that marketplaces have not accepted yet; nothing where none waits."""
+    waiting = _rows(request, Push).filter(state="pending")
+    found = waiting.aggregate(count=Count("pk"), oldest=Min("created_at"))
+    if not found["count"]:
+        return []
+    seconds, link = _age(found["oldest"], now), _list(Push, state__exact="pending")
+    note = f"not accepted by marketplaces; the oldest for {span(seconds)}"
+    return [Figure("Messages waiting", f"{found['count']:,}", note, link, seconds > LATE_SECONDS)]
 
 
 def _providers(request: HttpRequest) -> list[Figure]:

@@ -31,6 +31,10 @@ SHARE = 20  # of one marketplace among them
 ROUND_SECONDS = 0.2
 LONGEST_SWEEP_SECONDS = 15.0
 
+# What stands for a sender that the provider does not name: the protocol wants one, and anything else, such as
+# the service that was ordered, would vouch for what nobody knows.
+UNNAMED = "unknown"
+
 # Words that end it, as `status` or beside the status ERROR.
 UNWANTED = frozenset({"NO_OPERATION", "NO_OP", "BAD_SERVICE", "IGNORED", "SERVICE_BAN"})
 OTHERS = frozenset({"ERROR", "BAD_KEY", "NO_KEY", "BAD_ACTION"})
@@ -87,7 +91,7 @@ def body_of(passing: Passing, *, key: str) -> bytes:
         "key": key,
         "smsId": passing.push_id,
         "phone": int(passing.phone) if is_number else passing.phone,
-        "phoneFrom": passing.sender,
+        "phoneFrom": passing.sender or UNNAMED,
         "text": passing.text,
     }
     return orjson.dumps({**body, "service": "rent"} if passing.is_rental else body)

@@ -272,6 +272,7 @@ def test_the_overview_counts_ones_own_rows_only(acme, globex, rf):
         "Being found out": "0",
         "Oldest due check": "0 s",
         "Parked checks": "0",
+        "Messages waiting": "1",
         "Providers in trouble": "0",
         "Reports waiting": "2",
         "Money at risk": "$0.000001",

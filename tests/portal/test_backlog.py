@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings as portal
 from django.utils import timezone
 
-from activations.models import Check
+from activations.models import Check, Contract, Message, Push, Sale
+from activations.services.marketplace.contracts import open_contract
 from portal.backlog import backlog
 from tests.factories import ActivationFactory
 
@@ -60,6 +61,52 @@ def test_o9_a_number_past_its_time_is_a_due_item():
     ActivationFactory(created_at=NOW - timedelta(hours=1), expire_at=NOW - timedelta(seconds=200))
 
     assert backlog(now=NOW).oldest_due_seconds == 200
+
+
+def make_sale(order, **fields):
+    contract = open_contract(Contract(tenant=order.tenant, name=f"for {order.pk}", rub_per_usd=80))
+    return Sale.objects.create(
+        tenant=order.tenant, contract=contract, number=order.num_id, activation=order, phone=order.phone,
+        service=order.service, country=order.country, sum=40, currency="RUB", rub_per_usd=80,
+        expected_micros=500_000, **fields,
+    )  # fmt: skip
+
+
+def make_push(order, *, late, tries=0):
+    message = Message.objects.create(
+        tenant=order.tenant, activation=order, msg_id=f"msg_{late}", upstream_ref=str(late)
+    )
+    sale = Sale.objects.filter(activation=order).first() or make_sale(order)
+    return Push.objects.create(
+        tenant=order.tenant, contract=sale.contract, sale=sale, message=message, tries=tries,
+        deliver_at=timezone.now() - timedelta(seconds=late),
+    )  # fmt: skip
+
+
+def test_o9_what_marketplaces_were_not_told_yet_is_due(client):
+    push = make_push(ActivationFactory(), late=400)
+    assert 400 <= backlog(now=timezone.now()).oldest_due_seconds < 460
+    assert client.get("/readyz").json()["work"] == "late"
+
+    push.state, push.ended_at = "accepted", NOW
+    push.save()
+    assert backlog(now=timezone.now()).oldest_due_seconds == 0
+
+
+def test_o9_a_marketplace_that_takes_nothing_is_not_our_lateness_while_it_is_tried():
+    order = ActivationFactory()
+    make_push(order, late=3600)
+    tried = make_push(order, late=-10, tries=3)
+    assert backlog(now=timezone.now()).oldest_due_seconds == 0
+
+    Push.objects.filter(pk=tried.pk).update(deliver_at=timezone.now() - timedelta(minutes=10))
+    assert backlog(now=timezone.now()).oldest_due_seconds >= 3600, "nobody tries any more"
+
+
+def test_o9_a_sold_number_that_waits_for_its_end_at_the_provider_is_due():
+    make_sale(ActivationFactory(), lease_due_at=NOW - timedelta(seconds=300))
+
+    assert backlog(now=NOW).oldest_due_seconds == 300
 
 
 def test_o9_one_query_and_no_secret(client, django_assert_num_queries):

@@ -24,6 +24,13 @@ def received(marketplace, shop, arrive):
     return number
 
 
+def test_a_sender_that_nobody_named_is_called_unknown(marketplace, shop, arrive):
+    """The protocol wants a sender; that of the ordered service would be a guess that hides another one."""
+    arrive(marketplace.order()["activationId"], "Your code is 12345", sender="")
+
+    assert [message["phoneFrom"] for message in marketplace.got] == ["unknown"]
+
+
 def pushed():
     return Push.objects.get()
 
