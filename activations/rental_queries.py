@@ -250,6 +250,15 @@ def terms_of(row: RentalRow) -> list[TermRow]:
     return [TermRow(*values) for values in found]
 
 
+def first_term_hours(row: RentalRow) -> int:
+    """For how long it was rented at first; `row.hours` counts its extensions, too."""
+    [(hours,)] = _rows(
+        "SELECT hours FROM activations_rentalterm WHERE rental_id = %s AND tenant_id = %s AND number = 1",
+        [row.id, row.tenant_id],
+    )
+    return int(hours)
+
+
 def rentals_of_terms(*, tenant_id: int, term_ids: Sequence[UUID | None]) -> dict[UUID | None, str]:
     """The public ids of the rentals behind terms; what is no term is left out."""
     wanted = [pk for pk in term_ids if pk is not None]

@@ -84,9 +84,10 @@ BEGIN
     RETURN r;
 END $$;
 
--- The provider did not: money back. p_answer: see rental_answer_key. A term that is settled stays as it is.
+-- The provider did not: money back. p_answer: see rental_answer_key. A term that is settled stays as it is. Of a
+-- renewal the sweep that started it notes and tells why, so that nothing is noted untold.
 CREATE OR REPLACE FUNCTION rental_not_extended(
-    p_term uuid, p_outcome text, p_reason text, p_refusal text, p_answer text, p_now timestamptz
+    p_term uuid, p_outcome text, p_reason text, p_answer text, p_now timestamptz
 ) RETURNS activations_rental LANGUAGE plpgsql AS $$
 DECLARE
     r activations_rental;
@@ -101,10 +102,7 @@ BEGIN
     UPDATE activations_rentalterm SET state = 'released', settled_at = p_now WHERE id = p_term;
     UPDATE activations_rentalattempt SET outcome = p_outcome, reason = p_reason, ended_at = p_now
     WHERE term_id = p_term;
-    UPDATE activations_rental SET
-        extending = NULL, updated_at = p_now,
-        renew_refusal = CASE WHEN t.is_renewal THEN p_refusal ELSE renew_refusal END
-    WHERE id = r.id RETURNING * INTO r;
+    UPDATE activations_rental SET extending = NULL, updated_at = p_now WHERE id = r.id RETURNING * INTO r;
     PERFORM rental_due(r.id, 'extension', NULL);
     PERFORM rental_answer_key(p_term, p_answer);
     PERFORM ledger_release(p_term, p_now);

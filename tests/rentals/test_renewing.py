@@ -88,6 +88,36 @@ def test_without_money_it_is_tried_again_until_there_is_some(make_desk, now):
     assert (desk.now_is(row).hours, desk.now_is(row).renew_refusal) == (48, "")
 
 
+def test_without_a_time_it_renews_by_the_first_term_however_often_it_was_extended(desk, now):
+    row = desk.rent(24, now=now)
+    desk.extend(row, 4, now=now)  # 28 hours together, for which nothing is sold
+
+    on = switch(desk, row, now=now)
+
+    assert (on.hours, on.renew_hours, on.renew_max_price_micros) == (28, 24, desk.price(24))
+
+
+@pytest.mark.parametrize("fault", ["out_of_stock", "lost"])
+def test_a_renewal_that_the_provider_refused_is_tried_again_and_told(desk, now, fault):
+    """Also after one whose answer was lost, and which was found not to have happened."""
+    row = desk.rent(24, now=now)
+    switch(desk, row, now=now)
+    at = row.ends_at - timedelta(minutes=50)
+    desk.upstream.fault("extend", fault)
+    renew_due_rentals(at)
+    for seconds in range(5, 120, 20):
+        desk.sweep(at + timedelta(seconds=seconds))
+    if fault == "lost":
+        assert (desk.now_is(row).is_extending, desk.now_is(row).renew_refusal) == (False, "")
+        desk.upstream.fault("extend", "out_of_stock")
+        renew_due_rentals(at + timedelta(minutes=5))
+
+    assert desk.now_is(row).renew_refusal == "no_numbers"
+    assert [one.subject for one in mail.outbox].count("Your rented number could not be renewed") == 1
+    desk.sweep(at + timedelta(minutes=16))
+    assert (desk.now_is(row).hours, desk.now_is(row).renew_refusal) == (48, "")
+
+
 def test_only_a_running_rental_renews_and_only_by_what_is_sold(desk, now):
     row = desk.rent(24, now=now)
     with pytest.raises(InvalidDuration):

@@ -241,7 +241,6 @@ def not_extended(
         term=term_id,
         outcome=outcome,
         reason=reason[:80],
-        refusal=refusal.code,
         answer=steps.answer_of(refusal),
         now=now,
     )

@@ -15,7 +15,7 @@ from accounts.models import Customer
 from activations import policy
 from activations.database import move_rental, run
 from activations.hints import tell_browser
-from activations.rental_queries import RentalRow
+from activations.rental_queries import RentalRow, first_term_hours
 from activations.services.rentals import times
 from activations.services.rentals.claims import DueRental, claim, put_back
 from activations.services.rentals.extending import extend_rental, extension_price, own_rental
@@ -42,9 +42,9 @@ def set_auto_renew(
     """
     now = now or timezone.now()
     row = own_rental(buyer, rnt_id)
-    hours = hours or row.renew_hours or row.hours
     renew_at = None
     if is_on:
+        hours = hours or row.renew_hours or first_term_hours(row)
         check_hours(hours)
         price = extension_price(buyer=buyer, rnt_id=rnt_id, hours=hours, now=now)
         cap = price if max_customer_price_micros is None else max_customer_price_micros
