@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -31,6 +32,10 @@ TASK_WORDS = {"exc", "traceback", "args", "kwargs", "return_value"}
 
 Event = MutableMapping[str, Any]
 
+# The id of the request that this thread or task is answering. A variable of our own, for structlog's take a
+# twelfth of the Python of a poll to clear and bind.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
 
 def mask(text: str) -> str:
     """`text` without query strings, keys, `name=secret` pairs and logins inside addresses."""
@@ -38,6 +43,13 @@ def mask(text: str) -> str:
     text = OUR_KEY.sub(r"\1" + HIDDEN, text)
     text = LOGIN_IN_ADDRESS.sub(HIDDEN + "@", text)
     return PAIR.sub(r"\1\2" + HIDDEN, text)
+
+
+def name_request(_logger: Any, _method: str, event: Event) -> Event:
+    """A structlog processor: adds the id of the request, if there is one."""
+    if present := request_id.get():
+        event.setdefault("request_id", present)
+    return event
 
 
 def hide_secrets(_logger: Any, _method: str, event: Event) -> Event:
@@ -104,7 +116,7 @@ def _places(error: BaseException) -> list[str]:
 
 
 SHARED: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
+    name_request,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),

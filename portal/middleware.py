@@ -10,7 +10,7 @@ from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
-from portal import health, metrics, pages
+from portal import health, logs, metrics, pages
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +30,9 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if GOOD_ID.fullmatch(given) else token_hex(16)
+        request_id = given if given and GOOD_ID.fullmatch(given) else token_hex(16)
         request.request_id = request_id  # type: ignore[attr-defined]
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        logs.request_id.set(request_id)
         started = time.perf_counter()
         response = self.get_response(request)
         seconds = time.perf_counter() - started

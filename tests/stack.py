@@ -120,7 +120,7 @@ class Stack:
         """Until web and sandbox, if named, answer."""
         for name, address in (("web", f"{self.address}/healthz"), ("sandbox", self.sandbox_address)):
             if name in names:
-                wait_until(lambda address=address: answers(address), seconds=40, why=self.logs)
+                wait_until(lambda address=address: answers(address), seconds=90, why=self.logs)
 
     def kill(self, name):
         """SIGKILL to a process and all its children."""
@@ -218,7 +218,7 @@ class Stack:
     def control(self, account, name, **order):
         """A control call to an account at the sandbox; its answer. Raises requests.HTTPError."""
         answer = requests.post(
-            f"{self.sandbox_address}/control/{name}", json=order, headers={"X-Api-Key": account}, timeout=10
+            f"{self.sandbox_address}/control/{name}", json=order, headers={"X-Api-Key": account}, timeout=60
         )
         answer.raise_for_status()
         return answer.json()
@@ -252,7 +252,7 @@ def command_of(pid):
         return b"resource_tracker"
 
 
-def wait_until(is_true, *, seconds=15, every=0.1, why=str):
+def wait_until(is_true, *, seconds=60, every=0.1, why=str):
     """Wait for something that another process does; its value. `why`: what to show when it does not come."""
     until = time.monotonic() + seconds
     while not (value := is_true()):

@@ -28,7 +28,7 @@ def together(*jobs):
     return results
 
 
-def wait_until(is_true, *, seconds=15):
+def wait_until(is_true, *, seconds=60):
     """Wait for something that another process does."""
     until = time.monotonic() + seconds
     while not (value := is_true()):

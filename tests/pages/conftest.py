@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from activations.services.checking import check_due
 from portal.embedded.places import CHECKOUT
@@ -28,6 +29,9 @@ from tests.factories import (
 from tests.upstream import make_supplier, other_upstream, upstream  # noqa: F401  (fixtures)
 
 # ruff: noqa: F811
+
+PATIENCE_MS = 60_000  # other tests may need the machine
+expect.set_options(timeout=PATIENCE_MS)
 
 SHOTS = CHECKOUT / ".state" / "screenshots"
 SERVICES = {
@@ -108,7 +112,7 @@ def server():
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not running.started and time.monotonic() < deadline:
         time.sleep(0.02)
     yield running.servers[0].sockets[0].getsockname()[1]
@@ -128,7 +132,7 @@ class Browser:
             cookie = self.store.signed_in().cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": self.base}])
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.complaints = []
         page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))

@@ -304,7 +304,7 @@ def test_a_message_appears_by_itself_and_the_number_is_made_longer(desk, browsin
     expect(page.get_by_text("No SMS yet")).to_be_visible()
 
     desk.deliver("Your Telegram code is 48-213", sender="Telegram")
-    expect(page.get_by_text("48213", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("48213", exact=True)).to_be_visible()
     page.get_by_role("link", name="Make it longer").click()
     page.get_by_label("3 days").check()
     page.get_by_role("button", name="Extend now").click()

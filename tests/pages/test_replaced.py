@@ -31,7 +31,7 @@ def test_a_replaced_number_is_told_where_it_is_looked_at(store, browsing, shot, 
 
     SWEEP.submit(exchange_soon).result(60)
 
-    expect(page.get_by_text("This number was replaced.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This number was replaced.")).to_be_visible()
     expect(page.get_by_text(healing.number(row).formatted)).to_be_visible()
     expect(page.get_by_text(row.formatted)).to_have_count(0)
     expect(page.locator("#announcer")).to_have_text(re.compile("your number was replaced by"))

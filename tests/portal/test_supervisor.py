@@ -56,7 +56,7 @@ class Run:
     def said(self):
         return self.output.read_text(errors="replace")
 
-    def wait_until_up(self, seconds=120):
+    def wait_until_up(self, seconds=300):
         until(lambda: "runs at" in self.said or self.process.poll() is not None, seconds)
         assert "runs at" in self.said, self.said
         return self
@@ -78,7 +78,7 @@ class Run:
     def pid_of(self, word):
         return next(pid for pid, command in self.descendants().items() if word in command)
 
-    def leaves_nothing(self, seconds=10):
+    def leaves_nothing(self, seconds=30):
         until(lambda: not self.descendants(), seconds)
         assert self.descendants() == {}
 

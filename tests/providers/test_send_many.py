@@ -98,7 +98,7 @@ def test_the_connections_of_ended_threads_are_closed(wire, caplog):
     for _ in range(2):
         thread = threading.Thread(target=lambda: list(send_many(calls(wire.url, 2))))
         thread.start()
-        thread.join(10)
+        thread.join(60)
     gc.collect()
 
     list(send_many(calls(wire.url, 1)))
