@@ -1,4 +1,4 @@
-"""Price lists of the dialects whose customers read what they pay themselves: country → service → leaf.
+"""Price lists of the dialects whose customers read what they pay themselves, and lists made of them.
 
 Whole lists are published, one per reseller and group of customers that has prices of its own; they are
 written anew when something changes them, not per request. What a caller narrows down is spelled on the spot,
@@ -21,8 +21,8 @@ from django.utils import timezone
 from accounts.identity import Buyer
 from activations.shop_window import Price, customer_prices
 from api.publishing import OBJECT, Draft, Writer, publish_first, read
-from api.shelf import shelf, takes_gzip
-from api.wire import json_response, no_store
+from api.shelf import send, shelf, unchanged
+from api.wire import json_response
 from providers.pair_prices import sellers_to
 from providers.spellings import forget_spellings, spellings
 
@@ -44,20 +44,18 @@ LEFT JOIN api_publishedlist d ON d.tenant_id = %(tenant)s AND d.name = named.nam
 """
 
 Leaf = Callable[[list[Price]], bytes]
+# From lines in order of country and service, a tenant and a moment: members of the list's object, each with
+# the id that it begins with.
+Members = Callable[[list[Price], int, datetime], Iterator[tuple[str, bytes]]]
 
 
 @dataclass(frozen=True)
 class Edition:
-    """One kind of list. `scheme`: whose codes it is written in; `leaf`: gives, for a tenant and a moment,
-    what spells the lines of a pair; `every_country`: one without a code stands under its canonical id;
-    `turns_at`: when its text changes by the clock.
-    """
+    """One kind of list: an object of members. `turns_at`: when its text changes by the clock."""
 
     kind: str
-    scheme: str
     step_micros: int
-    leaf: Callable[[int, datetime], Leaf]
-    every_country: bool = False
+    members: Members
     turns_at: Callable[[datetime], datetime] | None = None
 
     def writer(self, group: str) -> Writer:
@@ -73,22 +71,8 @@ class Edition:
         )
         turns_at = self.turns_at(now) if self.turns_at else None
         ends = [moment for moment in (rules_change_at, sellers.changes_at, turns_at) if moment]
-        members = list(self.members(lines, tenant_id=tenant_id, now=now))
+        members = list(self.members(lines, tenant_id, now))
         return Draft([(f"{self.kind}/{group}", members)], min(ends, default=None), OBJECT)
-
-    def members(self, lines: list[Price], *, tenant_id: int, now: datetime) -> Iterator[tuple[str, bytes]]:
-        """Country codes and the members of the object that they begin. `lines` are in order of country and
-        service.
-        """
-        codes, leaf = spellings(self.scheme), self.leaf(tenant_id, now)
-        for country_id, here in groupby(lines, key=lambda line: line.country_id):
-            country = codes.countries.get(country_id, country_id if self.every_country else None)
-            if country is not None:
-                services = [
-                    quoted(codes.services.get(service_id, service_id)) + b":" + leaf(list(pair))
-                    for service_id, pair in groupby(here, key=lambda line: line.service_id)
-                ]
-                yield country, quoted(country) + b":{" + b",".join(services) + b"}"
 
     def answer(
         self, request: HttpRequest, buyer: Buyer, *, service_id: str | None, country_id: str | None
@@ -100,7 +84,7 @@ class Edition:
         return self.spelled(lines, buyer)
 
     def spelled(self, lines: list[Price], buyer: Buyer) -> HttpResponse:
-        members = self.members(lines, tenant_id=buyer.tenant_id, now=timezone.now())
+        members = self.members(lines, buyer.tenant_id, timezone.now())
         return json_response(b"{" + b",".join(member for _, member in members) + b"}")
 
     def _whole(self, request: HttpRequest, buyer: Buyer) -> HttpResponse:
@@ -108,6 +92,8 @@ class Edition:
         with connection.cursor() as cursor:
             cursor.execute(NAMED, {"kind": self.kind, "tenant": tenant_id, "group": buyer.group})
             name, etag = cursor.fetchone()
+        if known := unchanged(request, etag):
+            return known
         body = shelf.get(etag) if etag is not None else None
         if body is None:
             body = read(name, tenant_id)
@@ -117,11 +103,28 @@ class Edition:
             body = read(name, tenant_id)
         assert body is not None
         shelf.put(body)
-        if not takes_gzip(request.META.get("HTTP_ACCEPT_ENCODING", "")):
-            return json_response(body.plain)
-        response = HttpResponse(body.packed, content_type="application/json")
-        response.headers["Content-Encoding"] = "gzip"
-        return no_store(response)
+        return send(request, body)
+
+
+def by_country(
+    scheme: str, leaf_of: Callable[[int, datetime], Leaf], *, every_country: bool = False
+) -> Members:
+    """Country → service → leaf, in the codes of `scheme`. `leaf_of` gives, for a tenant and a moment, what
+    spells the lines of a pair; `every_country`: one without a code stands under its canonical id.
+    """
+
+    def members(lines: list[Price], tenant_id: int, now: datetime) -> Iterator[tuple[str, bytes]]:
+        codes, leaf = spellings(scheme), leaf_of(tenant_id, now)
+        for country_id, here in groupby(lines, key=lambda line: line.country_id):
+            country = codes.countries.get(country_id, country_id if every_country else None)
+            if country is not None:
+                services = [
+                    quoted(codes.services.get(service_id, service_id)) + b":" + leaf(list(pair))
+                    for service_id, pair in groupby(here, key=lambda line: line.service_id)
+                ]
+                yield country, quoted(country) + b":{" + b",".join(services) + b"}"
+
+    return members
 
 
 def prices_for(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -23,6 +23,7 @@ WHERE o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.p
   AND (h.provider_id IS NULL OR h.state = 'ok' OR h.blocked_until <= %(now)s)
   AND {ALLOWED}
 """
+HERE = "AND (%(country)s::text IS NULL OR o.country_id = %(country)s::text)"
 QUERY = f"""
 SELECT o.service_id, o.country_id, p.tenant_id IS NOT NULL, min(o.cost_micros), sum(o.count)::bigint,
        max(o.success_rate)
@@ -32,18 +33,15 @@ GROUP BY 1, 2, 3
 TIERS = f"""
 SELECT o.service_id, o.country_id, p.public_no, p.tenant_id IS NOT NULL, o.operator, o.cost_micros,
        sum(o.count)::bigint, sum(coalesce(o.physical_count, o.count))::bigint
-{ON_SALE}
-  AND (%(country)s::text IS NULL OR o.country_id = %(country)s::text)
+{ON_SALE} {HERE}
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 2, 1, 6
 """
-
-
-PAIRS = f"""
-SELECT o.service_id, o.country_id
-{ON_SALE}
-  AND (%(country)s::text IS NULL OR o.country_id = %(country)s::text)
-GROUP BY 1, 2
+COUNTRIES = f"SELECT DISTINCT o.country_id {ON_SALE}"
+SERVICES = f"SELECT DISTINCT o.service_id {ON_SALE} {HERE}"
+OPERATORS = f"""
+SELECT DISTINCT o.country_id, o.operator {ON_SALE} {HERE} AND o.operator <> 'any'
+ORDER BY 1, 2
 """
 
 
@@ -104,11 +102,39 @@ def tiers_on_sale(
         return [Tier._make(row) for row in cursor.fetchall()]
 
 
-def pairs_on_sale(
+def countries_on_sale(*, tenant_id: int, is_test: bool, now: datetime) -> list[str]:
+    """Where the tenant's customers could buy anything now, in no order."""
+    return [country for (country,) in _found(COUNTRIES, tenant_id, is_test, now)]
+
+
+def services_on_sale(
     *, tenant_id: int, is_test: bool, country_id: str | None = None, now: datetime
+) -> list[str]:
+    """What they could buy now in a country, or anywhere; in no order."""
+    return [service for (service,) in _found(SERVICES, tenant_id, is_test, now, country_id=country_id)]
+
+
+def operators_on_sale(
+    *, tenant_id: int, is_test: bool, service_id: str | None, country_id: str | None, now: datetime
 ) -> list[tuple[str, str]]:
-    """(service, country) of everything that the tenant's customers could buy now."""
-    params = {"tenant": tenant_id, "is_test": is_test, "service": None, "country": country_id, "now": now}
+    """(country, operator) of all that they could choose now, of one service or country or of all, by country
+    and name.
+    """
+    found = _found(OPERATORS, tenant_id, is_test, now, service_id=service_id, country_id=country_id)
+    return [(country, operator) for country, operator in found]
+
+
+def _found(
+    query: str,
+    tenant_id: int,
+    is_test: bool,
+    now: datetime,
+    *,
+    service_id: str | None = None,
+    country_id: str | None = None,
+) -> list[tuple[Any, ...]]:
+    facts: dict[str, Any] = {"tenant": tenant_id, "is_test": is_test, "now": now}
+    facts |= {"service": service_id, "country": country_id}
     with connection.cursor() as cursor:
-        cursor.execute(PAIRS, params)
-        return [(service_id, country_id) for service_id, country_id in cursor.fetchall()]
+        cursor.execute(query, facts)
+        return list(cursor.fetchall())

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import orjson
 from babel import Locale
 from django.http import HttpResponse
+from django.utils import timezone
 
 from activations.shop_window import Price
-from api.editions import Edition, Leaf, prices_for
+from api.editions import Edition, Leaf, Members, by_country, prices_for, quoted
 from api.handler.entry import DIALECT, Asked, action
 from api.handler.wire import STEP_MICROS, Style, amount, json_answer, number
+from api.shelf import remembered
+from api.wire import json_response
 from api.words import WHOLE, Params, code_in, known_pair, pair_in, text_answer
 from providers.listings import listed_countries, listed_services
+from providers.price_list import operators_on_sale
 from providers.spellings import spellings
 
 ASKED = pair_in()
@@ -28,10 +33,10 @@ def _asked_for(params: Params) -> dict[str, str | int]:
     return {"scheme": DIALECT, **given}
 
 
-def _shown(asked: Asked) -> Iterator[tuple[str, str, Price]]:
-    """Country code, service code and line of all that fits the filters; what has no code here is left out."""
+def _coded(lines: list[Price]) -> Iterator[tuple[str, str, Price]]:
+    """Lines with the codes of their country and service; what has no code here is left out."""
     names = spellings(DIALECT)
-    for line in _lines(asked):
+    for line in lines:
         country = names.countries.get(line.country_id)
         if country is not None:
             yield country, names.services.get(line.service_id, line.service_id), line
@@ -77,35 +82,71 @@ def _by_provider(pair: list[Price]) -> bytes:
     return orjson.dumps(found)
 
 
-def _edition(version: str, leaf: Leaf) -> Edition:
-    return Edition(f"handler/{version}", DIALECT, STEP_MICROS, leaf=lambda tenant_id, now: leaf)
+def _counts(lines: list[Price], tenant_id: int, now: datetime) -> Iterator[tuple[str, bytes]]:
+    """How many numbers there really are of each service."""
+    counts: Counter[str] = Counter()
+    for _, service, line in _coded(lines):
+        counts[service] += line.physical
+    for service, count in counts.items():
+        yield service, quoted(service) + f':"{count}"'.encode()
+
+
+def _top(*, is_array: bool, with_map: bool) -> Members:
+    """The countries of each service, those with the most numbers first."""
+
+    def members(lines: list[Price], tenant_id: int, now: datetime) -> Iterator[tuple[str, bytes]]:
+        services: dict[str, dict[str, list[Price]]] = {}
+        for country, service, line in _coded(lines):
+            services.setdefault(service, {}).setdefault(country, []).append(line)
+        for service, countries in services.items():
+            top = _numbered(_ranked(countries, with_map), is_array=is_array)
+            yield service, quoted(service) + b":" + orjson.dumps(top, option=orjson.OPT_NON_STR_KEYS)
+
+    return members
+
+
+def _edition(version: str, members: Members) -> Edition:
+    return Edition(f"handler/{version}", STEP_MICROS, members)
+
+
+def _prices_edition(version: str, leaf: Leaf) -> Edition:
+    return _edition(version, by_country(DIALECT, lambda tenant_id, now: leaf))
 
 
 V1 = {
-    Style.BOWER: _edition("v1", _bower),
-    Style.CLASSIC: _edition("v1p", _with_physical),
-    Style.HERO: _edition("v1p", _with_physical),
+    Style.BOWER: _prices_edition("v1", _bower),
+    Style.CLASSIC: _prices_edition("v1p", _with_physical),
+    Style.HERO: _prices_edition("v1p", _with_physical),
 }
-V2, V3 = _edition("v2", _tiers), _edition("v3", _by_provider)
-EDITIONS = (V1[Style.BOWER], V1[Style.CLASSIC], V2, V3)
+V2, V3 = _prices_edition("v2", _tiers), _prices_edition("v3", _by_provider)
+COUNTS = _edition("counts", _counts)
+TOP = {
+    (is_array, with_map): _edition(
+        f"top{'a' * is_array}{'m' * with_map}", _top(is_array=is_array, with_map=with_map)
+    )
+    for is_array in (False, True)
+    for with_map in (False, True)
+}
+EDITIONS = (V1[Style.BOWER], V1[Style.CLASSIC], V2, V3, COUNTS, *TOP.values())
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices(asked: Asked) -> HttpResponse:
-    return _prices(asked, V1[asked.style])
+    return _listed(asked, V1[asked.style])
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices_v2(asked: Asked) -> HttpResponse:
-    return _prices(asked, V2)
+    return _listed(asked, V2)
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_prices_v3(asked: Asked) -> HttpResponse:
-    return _prices(asked, V3)
+    return _listed(asked, V3)
 
 
-def _prices(asked: Asked, edition: Edition) -> HttpResponse:
+def _listed(asked: Asked, edition: Edition) -> HttpResponse:
+    """As it is published, or the part of it that fits the filters."""
     if _providers(asked):
         return edition.spelled(_lines(asked), asked.buyer)
     service_id, country_id = known_pair(asked.found)
@@ -115,40 +156,44 @@ def _prices(asked: Asked, edition: Edition) -> HttpResponse:
 @action("catalogue", extra=ASKED, reads=_asked_for)
 def get_numbers_status(asked: Asked) -> HttpResponse:
     operator = asked.params.get("operator", "any") or "any"
-    counts: Counter[str] = Counter()
-    for _, service, line in _shown(asked):
-        if operator in ("any", line.operator):
-            counts[service] += line.physical
-    return json_answer({service: str(count) for service, count in counts.items()})
+    if operator == "any":
+        return _listed(asked, COUNTS)
+    return COUNTS.spelled([line for line in _lines(asked) if line.operator == operator], asked.buyer)
 
 
 @action("catalogue", extra=ASKED, reads=_asked_for)
 def get_operators(asked: Asked) -> HttpResponse:
-    found: dict[str, set[str]] = {}
-    for country, _, line in _shown(asked):
-        if line.operator != "any":
-            found.setdefault(country, set()).add(line.operator)
-    if not found:
-        return text_answer("OPERATORS_NOT_FOUND")
-    operators = {country: sorted(names) for country, names in found.items()}
-    return json_answer({"status": "success", "countryOperators": operators})
+    pair = known_pair(asked.found)
+    tenant_id, is_test = asked.buyer.tenant_id, asked.buyer.is_test
+
+    def listed() -> bytes:
+        found = operators_on_sale(
+            tenant_id=tenant_id, is_test=is_test, service_id=pair[0], country_id=pair[1], now=timezone.now()
+        )
+        codes, operators = spellings(DIALECT).countries, defaultdict(list)
+        for country_id, operator in found:
+            if country_id in codes:
+                operators[codes[country_id]].append(operator)
+        return orjson.dumps({"status": "success", "countryOperators": operators}) if operators else b""
+
+    body = remembered("handler/operators", tenant_id, *pair, make=listed)
+    return json_response(body) if body else text_answer("OPERATORS_NOT_FOUND")
 
 
 @action("prices", extra=ASKED, reads=_asked_for)
 def get_top_countries(asked: Asked) -> HttpResponse:
-    """The countries with the most numbers first; all services when none is named."""
-    is_one = bool(known_pair(asked.found)[0])
+    """The countries with the most numbers first; by service when none is named."""
+    is_array = asked.style is Style.HERO
     with_map = asked.params.get("freePrice", "").lower() in ("true", "1")
-    services: dict[str, dict[str, list[Price]]] = {}
-    for country, service, line in _shown(asked):
-        services.setdefault(service, {}).setdefault(country, []).append(line)
-    listed = {service: _top(countries, with_map) for service, countries in services.items()}
-    if not is_one:
-        return json_answer({code: _numbered(top, asked.style) for code, top in listed.items()})
-    return json_answer(_numbered(next(iter(listed.values()), []), asked.style))
+    if not known_pair(asked.found)[0]:
+        return _listed(asked, TOP[is_array, with_map])
+    countries: dict[str, list[Price]] = {}
+    for country, _, line in _coded(_lines(asked)):
+        countries.setdefault(country, []).append(line)
+    return json_answer(_numbered(_ranked(countries, with_map), is_array=is_array))
 
 
-def _top(countries: dict[str, list[Price]], with_map: bool) -> list[dict[str, Any]]:
+def _ranked(countries: dict[str, list[Price]], with_map: bool) -> list[dict[str, Any]]:
     top = []
     for country, lines in countries.items():
         price = number(min(line.price_micros for line in lines))
@@ -167,8 +212,8 @@ def _top(countries: dict[str, list[Price]], with_map: bool) -> list[dict[str, An
     return sorted(top, key=lambda entry: -entry["count"])
 
 
-def _numbered(entries: list[dict[str, Any]], style: Style) -> Any:
-    return entries if style is Style.HERO else {str(place): entry for place, entry in enumerate(entries)}
+def _numbered(entries: list[dict[str, Any]], *, is_array: bool) -> Any:
+    return entries if is_array else {str(place): entry for place, entry in enumerate(entries)}
 
 
 @action("catalogue")

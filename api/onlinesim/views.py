@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -19,10 +18,10 @@ from api.limits import per_second
 from api.onlinesim import DIALECT
 from api.onlinesim.entry import RENT, Asked
 from api.onlinesim.reading import FINISH, NUMBER, RENTAL
+from api.shelf import remembered
 from api.wire import json_response
 from providers.spellings import spellings
 
-STOCK_SECONDS = 20
 NUMBERS_PER_SECOND = 20  # of one contract (section 11)
 
 
@@ -31,14 +30,12 @@ def get_services(asked: Asked) -> HttpResponse:
     terms, now = asked.caller.terms, timezone.now()
     if not is_selling(terms, now=now):
         return json_response({"countryList": [], "status": "SUCCESS"})
-    key = f"marketplace-stock:{terms.id}:{'rent' if asked.is_rent else 'all'}"
-    body = cache.get(key)
-    if body is None:
-        body = orjson.dumps(
-            {"countryList": _countries(terms, only_rent=asked.is_rent, now=now), "status": "SUCCESS"}
-        )
-        cache.set(key, body, STOCK_SECONDS)
-    return json_response(body)
+
+    def listed() -> bytes:
+        countries = _countries(terms, only_rent=asked.is_rent, now=now)
+        return orjson.dumps({"countryList": countries, "status": "SUCCESS"})
+
+    return json_response(remembered("stock", terms.buyer.tenant_id, terms.id, asked.is_rent, make=listed))
 
 
 def _countries(terms: Terms, *, only_rent: bool, now: datetime) -> list[dict[str, Any]]:

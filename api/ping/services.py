@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -9,6 +12,8 @@ from api.auth import Extra
 from api.ping import wire
 from api.ping.entry import Asked, ping
 from api.ping.reading import SERVICES, page_of, product_of, service_id
+from api.shelf import remembered
+from api.wire import json_response
 from billing.prices import rules_along, rules_in
 from portal.errors import UnknownService
 from providers.product_list import listed_product, listed_products
@@ -16,12 +21,20 @@ from providers.product_list import listed_product, listed_products
 OWNER = "coalesce(t.live_tenant_id, t.id)"  # a product has the same id for live and for test keys
 RULES = rules_along(tenant="k.tenant_id", group='c."group"')
 SHOP = Extra(f"{OWNER}, {RULES}")
+NARROWED = ("service_type", "country_code", "skip", "limit")
 
 
 @ping("GET", rate="services", extra=SHOP)
 def listing(asked: Asked) -> HttpResponse:
     """S1: a page of the services."""
     fields = page_of(asked.request, SERVICES)
+    if fields["search"]:  # everybody's words are others
+        return json_response(_page(asked, fields))
+    whose = (asked.buyer.tenant_id, asked.buyer.group, *(fields[name] for name in NARROWED))
+    return json_response(remembered("ping/services", *whose, make=lambda: _page(asked, fields)))
+
+
+def _page(asked: Asked, fields: dict[str, Any]) -> bytes:
     owner_id, rules = asked.found
     found, total = listed_products(
         tenant_id=asked.buyer.tenant_id,
@@ -35,7 +48,8 @@ def listing(asked: Asked) -> HttpResponse:
         now=timezone.now(),
     )
     services = [wire.service(row, public_id=service_id(row.product, owner_id=owner_id)) for row in found]
-    return wire.success(services=services, total=total, skip=fields["skip"], limit=fields["limit"])
+    page = {"total": total, "skip": fields["skip"], "limit": fields["limit"]}
+    return orjson.dumps({"result": "success", "services": services, **page})
 
 
 @ping("GET", rate="service", extra=SHOP)

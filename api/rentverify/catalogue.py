@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import orjson
 from django.http import HttpResponseBase
 from django.utils import timezone
 
 from activations.shop_window import Price
-from api.editions import Edition, Leaf
+from api.editions import Edition, Leaf, by_country
 from api.rentverify.entry import DIALECT, Asked, call
 from api.rentverify.price_ids import Priced, price_ids, window_ends
+from api.shelf import remembered
 from api.wire import json_response, price_text
 from api.words import Params, code_in, known_pair, pair_in
 from billing.money import CENT
-from providers.price_list import pairs_on_sale
+from providers.price_list import countries_on_sale, services_on_sale
 from providers.spellings import names_of, spellings
 
 PAIR = pair_in("handler")  # RV-8: their codes are understood as well
@@ -33,24 +35,29 @@ def _filters(params: Params) -> dict[str, str | int]:
 @call("catalogue")
 def get_countries(asked: Asked) -> HttpResponseBase:
     """Those where something is on sale."""
-    pairs = pairs_on_sale(tenant_id=asked.buyer.tenant_id, is_test=asked.buyer.is_test, now=timezone.now())
-    codes, names = spellings(DIALECT).countries, names_of(asked.buyer.tenant_id).countries
-    countries = sorted({country_id for _, country_id in pairs}, key=lambda one: names.get(one, one))
-    return json_response([{"id": codes.get(one, one), "name": names.get(one, one)} for one in countries])
+    tenant_id, is_test = asked.buyer.tenant_id, asked.buyer.is_test
+
+    def listed() -> bytes:
+        found = countries_on_sale(tenant_id=tenant_id, is_test=is_test, now=timezone.now())
+        codes, names = spellings(DIALECT).countries, names_of(tenant_id).countries
+        countries = sorted(found, key=lambda one: names.get(one, one))
+        return orjson.dumps([{"id": codes.get(one, one), "name": names.get(one, one)} for one in countries])
+
+    return json_response(remembered("rentverify/countries", tenant_id, make=listed))
 
 
 @call("catalogue", extra=PAIR, reads=_country)
 def get_services(asked: Asked) -> HttpResponseBase:
     """What is on sale in a country."""
     _, country_id = known_pair(asked.found)
-    pairs = pairs_on_sale(
+    found = services_on_sale(
         tenant_id=asked.buyer.tenant_id,
         is_test=asked.buyer.is_test,
         country_id=country_id,
         now=timezone.now(),
     )
     codes, names = spellings(DIALECT).services, names_of(asked.buyer.tenant_id).services
-    services = sorted({service_id for service_id, _ in pairs}, key=lambda one: names.get(one, one))
+    services = sorted(found, key=lambda one: names.get(one, one))
     return json_response([{"code": codes.get(one, one), "name": names.get(one, one)} for one in services])
 
 
@@ -76,4 +83,6 @@ def _leaf(tenant_id: int, now: datetime) -> Leaf:
     return leaf
 
 
-PRICES = Edition("rentverify/prices", DIALECT, CENT, leaf=_leaf, every_country=True, turns_at=window_ends)
+PRICES = Edition(
+    "rentverify/prices", CENT, by_country(DIALECT, _leaf, every_country=True), turns_at=window_ends
+)

@@ -17,7 +17,8 @@ from api.retail import wire
 from api.retail.entry import Gate, retail
 from api.retail.order import COUNTRY_ID, SERVICE_ID
 from api.retail.price_list import BY_COUNTRY, BY_SERVICE, write_prices
-from api.retail.published import Shown, gate_of, send, whole
+from api.retail.published import Shown, gate_of, whole
+from api.shelf import send
 from billing.prices import load_rules
 from portal.errors import UnknownCountry, UnknownService
 from providers.pair_prices import Line, Pair, offers_of_pair, price_of_pair, sellers_to

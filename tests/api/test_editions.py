@@ -5,11 +5,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from api.models import Publication, PublishedList
+from api.models import DialectSettings, Publication, PublishedList
 from api.publishing import OBJECT, pack, publish_due
 from api.rentverify.price_ids import window_ends
 from api.retail.catalogue import CATALOGUE
@@ -73,6 +74,50 @@ def test_rentverify_lists_countries_without_a_code_too(verifier):
     assert sorted(verifier.ask("getPrices")[1]) == ["in", "usa"]
 
 
+@pytest.mark.parametrize("style", ["bower", "hero"])
+def test_counts_and_ranks_are_published_as_the_parts_say(family, style):
+    DialectSettings.objects.create(tenant=family.customer.tenant, handler_style=style)
+    CodeMap.objects.create(scheme="handler", kind="country", canonical_id="in", code="22")
+    forget_spellings()
+    counts, top = family.ask("getNumbersStatus"), family.ask("getTopCountriesByService", freePrice="true")
+    with CaptureQueriesContext(connection) as queries:
+        assert family.ask("getNumbersStatus") == counts == {"tg": "24", "whatsapp": "24"}
+        assert family.ask("getTopCountriesByService", freePrice="true") == top
+    assert not [query for query in queries.captured_queries if "providers_offer" in query["sql"]]
+    assert family.ask("getNumbersStatus", country="22") == {"tg": "12", "whatsapp": "12"}
+    for service in ("tg", "whatsapp"):
+        assert top[service] == family.ask("getTopCountriesByService", freePrice="true", service=service)
+    plain = family.ask("getTopCountriesByService")["tg"]
+    first = plain[0] if style == "hero" else plain["0"]
+    assert first == {"country": 22, "count": 12, "price": 0.3, "retail_price": 0.3}
+
+
+@pytest.mark.parametrize("name", ["handler", "rentverify"])
+def test_c1_who_has_the_list_is_told_so(family, verifier, name):
+    path, headers = {
+        "handler": (f"/stubs/handler_api.php?action=getPrices&api_key={family.key}", {}),
+        "rentverify": ("/api/v1/getPrices", {"X-API-Token": verifier.key}),
+    }[name]
+    first = family.client.get(path, headers=headers)
+    again = family.client.get(path, headers={**headers, "If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    Offer.objects.update(count=9)
+    sweep()
+    assert family.client.get(path, headers={**headers, "If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_lists_of_offers_that_nothing_publishes_are_remembered_for_twenty_seconds(family, verifier):
+    Offer.objects.filter(country_id="us").update(operator="verizon")
+    other = Family(CustomerFactory())
+    ask = (lambda: family.ask("getOperators")), (lambda: verifier.ask("getCountries")[1])
+    before = [one() for one in ask]
+    Offer.objects.filter(country_id="us").update(count=0)
+    assert [one() for one in ask] == before
+    assert other.ask("getOperators") == "OPERATORS_NOT_FOUND", "each reseller's are his own"
+    cache.clear()
+    assert [one() for one in ask] == ["OPERATORS_NOT_FOUND", [{"id": "in", "name": before[1][0]["name"]}]]
+
+
 @pytest.mark.parametrize("name", ["handler", "rentverify"])
 def test_c1_a_list_that_did_not_change_reads_no_offers(family, verifier, name):
     ask = (lambda: family.ask("getPrices")) if name == "handler" else (lambda: verifier.ask("getPrices"))
@@ -122,7 +167,7 @@ def test_who_takes_it_packed_gets_it_as_it_is_stored(verifier):
     packed = verifier.client.get("/api/v1/getPrices", headers={**headers, "Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.content) == plain.content
-    assert plain.headers["Cache-Control"] == packed.headers["Cache-Control"] == "no-store"
+    assert plain.headers["Cache-Control"] == packed.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_price_ids_are_written_anew_when_their_ten_minutes_end(verifier):

@@ -1,15 +1,16 @@
-"""C1–C3: a price list of 100 000 offers for 180 countries and 700 services."""
+"""C1–C4: lists of 100 000 offers for 180 countries and 700 services."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from statistics import median
 
 import psycopg
 from django.utils import timezone
 
+from accounts.keys import issue_key
 from api.models import PublishedList
 from api.publishing import publish_due
 from api.retail.price_list import BY_SERVICE, write_prices
@@ -53,6 +54,7 @@ def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
         "C3", f"rebuild of {OFFERS} offers: CPU", 1000 * rebuild(stack, shop), 300, False, "ms", "both lists"
     )
     yield from over_http(stack, shop, seconds)
+    yield from of_dialects(stack, shop, seconds)
 
 
 def stock(stack: Stack) -> None:
@@ -100,6 +102,41 @@ def over_http(stack: Stack, shop: Shop, seconds: float) -> Iterator[Row]:
     yield Row("C1", "304 ÷ (bare view + one ORM get)", against_get, 1.3, True)
     yield Row("C2", "whole list, gzip ÷ bare view", whole_by_bare, 0.25, True, note=each)
     yield Row("C2", "whole list, gzip ÷ bare view of its size", whole_by_large, 0.25, True)
+
+
+def of_dialects(stack: Stack, shop: Shop, seconds: float) -> Iterator[Row]:
+    """Whole lists for keys of customers: CPU of each, packed, and of published ones that are known."""
+    key = issue_key(tenant=shop.tenant, customer=shop.customers[0])[1]
+    for name, ask in dialect_lists(shop, key).items():
+        packed = [ask({"Accept-Encoding": "gzip"})]
+        load.fire(Plan(stack.web, 1, 120, packed, requests_in_all=1)).only(200)  # writes it
+        yield Row("C4", f"{name}: CPU", cost(stack, packed, seconds), 5, False, "ms")
+    for name, kind in (("handler", "handler/v1/"), ("rentverify", "rentverify/prices/")):
+        etag = PublishedList.objects.get(tenant=shop.tenant, name=kind).etag
+        ask = dialect_lists(shop, key)[f"{name} getPrices"]
+        spent = cost(stack, [ask({"If-None-Match": etag})], seconds)
+        yield Row("C4", f"{name} getPrices, 304: CPU", spent, 1.5, False, "ms")
+
+
+def dialect_lists(shop: Shop, key: str) -> dict[str, Callable[[dict[str, str]], str]]:
+    """By name, what makes a request of these headers."""
+    host, handler = f"{shop.tenant.slug}.localhost", f"/stubs/handler_api.php?api_key={key}&action="
+    tokens = {"rentverify": {"X-API-Token": key}, "ping": {"X-Ping-Api-Key": key}}
+    paths = {
+        **{f"handler {action}": handler + action
+           for action in ("getPrices", "getPricesV3", "getNumbersStatus", "getTopCountriesByService",
+                          "getOperators")},
+        "rentverify getPrices": "/api/v1/getPrices",
+        "rentverify getCountries": "/api/v1/getCountries",
+        "ping services": "/v1/nonvoip/services",
+        "ping services, limit 100, skip 5000": "/v1/nonvoip/services?limit=100&skip=5000",
+    }  # fmt: skip
+    return {
+        name: lambda headers, name=name, path=path: http(
+            "GET", path, host=host, headers={**tokens.get(name.split()[0], {}), **headers}
+        )
+        for name, path in paths.items()
+    }
 
 
 def cost(stack: Stack, requests: list[str], seconds: float) -> float:

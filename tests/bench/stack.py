@@ -74,8 +74,9 @@ def prepare() -> throwaway.Servers:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "DATABASE_STATEMENT_TIMEOUT_MS": "60000",
         "RETAIL_RATES": ",".join(f"{name}=10000000" for name in FAST),
-        "HANDLER_RATES": "poll=10000000",
-        "PING_RATES": "poll=10000000",
+        "HANDLER_RATES": "poll=10000000,prices=10000000,catalogue=10000000",
+        "RENTVERIFY_RATES": "prices=10000000,catalogue=10000000",
+        "PING_RATES": "poll=10000000,services=10000000",
         "ADDRESS_EXCEPTIONS": f"127.0.0.1:{RECEIVER}",
     })  # fmt: skip
     RUNNING.extend(running)

@@ -1,6 +1,7 @@
 """What a reseller switched off or renamed, in the ping protocol."""
 
 import pytest
+from django.core.cache import cache
 
 from providers.models import Listing
 from providers.services.listing import switch_off
@@ -14,6 +15,7 @@ def test_what_is_switched_off_is_gone_and_refused(pinger, foreigner, shop, kind,
     known = pinger.product()["public_id"]
 
     switch_off(tenant=pinger.customer.tenant, kind=kind, ids=[one])
+    cache.clear()  # the list is remembered for 20 s
 
     _, found = pinger.get("services?service_type=verification")
     assert (found["services"], found["total"]) == ([], 0)

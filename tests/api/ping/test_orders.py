@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import Tenant
@@ -161,6 +162,7 @@ def test_no_numbers_and_no_money(pinger, shop, poor):
     assert refusal(pinger.order()) == (409, "NO_NUMBERS_AVAILABLE")
     shop.offer.count = 0
     shop.offer.save()
+    cache.clear()
     assert pinger.product()["available"] is False
     assert refusal(pinger.order()) == (409, "NO_NUMBERS_AVAILABLE")
     assert pinger.money() == (WHOLE, 0)
@@ -209,6 +211,7 @@ def test_a_call_is_ordered_where_it_is_offered(pinger, shop):
     assert refusal(pinger.order(capability="voice")) == (400, "CAPABILITY_NOT_SUPPORTED")
     shop.offer.capabilities = ["sms", "voice"]
     shop.offer.save()
+    cache.clear()
     assert pinger.product()["capabilities"] == ["sms", "voice"]
 
     status, answer = pinger.order(capability="voice")
