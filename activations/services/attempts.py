@@ -18,6 +18,7 @@ from activations.phones import clean_phone
 from activations.queries import ActivationRow, row_by_id
 from activations.services import leases, steps
 from activations.services.clock import Clock
+from activations.services.kept_fees import note_fee_of_unsold
 from activations.services.price_tokens import too_dear
 from activations.services.quoting import Quote, is_within_cap, price_at, quote, real_price
 from activations.services.steps import Deal, Failure
@@ -143,7 +144,7 @@ class Attempts:
 
     def _too_late(self, adapter: Adapter, lease: Lease, current: Quote, *, cost_micros: int) -> None:
         """The sweep closed the order while we waited: the number is given back, or is money at risk."""
-        if not self._cancel_there(adapter, lease):
+        if not self._cancel_there(adapter, lease, current):
             call(
                 "activation_at_risk",
                 id=self.id,
@@ -164,7 +165,7 @@ class Attempts:
         if flaw != leases.UNWANTED:
             log.error("lease_refused", provider=provider_id, flaw=flaw, activation=str(self.id))
             health.note_failure(provider_id, error, self.clock.now())
-        if not self._cancel_there(adapter, lease):
+        if not self._cancel_there(adapter, lease, current):
             steps.find_out_later(
                 self.id,
                 our_ref=our_ref,
@@ -175,12 +176,19 @@ class Attempts:
             return self._row()
         raise Refused(f"cancelled for its {flaw}")
 
-    def _cancel_there(self, adapter: Adapter, lease: Lease) -> bool:
+    def _cancel_there(self, adapter: Adapter, lease: Lease, current: Quote) -> bool:
         try:
             send(adapter.cancel(upstream_ref=lease.upstream_ref))
         except (ProviderError, NotImplementedError) as error:
             log.warning("cancel_failed", activation=str(self.id), reason=type(error).__name__)
             return False
+        note_fee_of_unsold(
+            self.id,
+            tenant_id=self.buyer.tenant_id,
+            provider_id=current.candidate.provider_id,
+            fee_micros=current.candidate.cancel_fee_micros,
+            now=self.clock.now(),
+        )
         return True
 
     def _unknown(self, our_ref: str, *, reason: str) -> ActivationRow:

@@ -83,7 +83,7 @@ def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
     refunded = None
     try:
         if Can.TELL_END not in adapter.can:  # there it is ours to decide; the provider is told afterwards
-            refunded = _ask(provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
+            refunded = _ask_to_cancel(row, provider, adapter.cancel(upstream_ref=upstream_ref), now=now)
     except TooEarly as error:
         raise _too_early(row, error, upstream_ref=upstream_ref, now=now) from error
     except (WrongState, UnknownToUpstream) as error:
@@ -100,6 +100,24 @@ def _cancel(row: ActivationRow, *, now: datetime) -> ActivationRow:
         return _cancel(closed, now=now)
     note_kept_fee(row.id, refunded_micros=refunded, now=now)
     return closed
+
+
+def _ask_to_cancel(
+    row: ActivationRow, provider: Provider, question: Call[int | None], *, now: datetime
+) -> int | None:
+    """What a cancel brings back. Where it costs a fee it is noted beforehand: were we killed after it, the
+    number would seem to have ended by itself, and the fee would be on no list.
+    """
+    if not provider.cancel_fee_micros:
+        return _ask(provider, question, now=now)
+    _note_cancel(row, at=now, now=now)
+    try:
+        return _ask(provider, question, now=now)
+    except OutcomeUnknown:
+        raise
+    except ProviderError:
+        _note_cancel(row, at=None, now=now)
+        raise
 
 
 def _cancel_later(row: ActivationRow, *, at: datetime, now: datetime) -> ActivationRow:
@@ -261,13 +279,16 @@ def _too_early(
 
 def _cancelling(row: ActivationRow, *, now: datetime) -> ActivationRow:
     """Mark that a cancel is under way and let the sweep find out; a code that came meanwhile stays first."""
-    Activation.objects.filter(pk=row.id, activation_status="active", sms_status="smsRequested").update(
-        cancel_requested_at=now, updated_at=now
-    )
+    _note_cancel(row, at=now, now=now)
     check_now(row, now=now)
     current = find_row(tenant_id=row.tenant_id, hex_id=row.hex_id)
     assert current is not None
     return current
+
+
+def _note_cancel(row: ActivationRow, *, at: datetime | None, now: datetime) -> None:
+    waiting = Activation.objects.filter(pk=row.id, activation_status="active", sms_status="smsRequested")
+    waiting.update(cancel_requested_at=at, updated_at=now)
 
 
 def lease_of(row: ActivationRow) -> tuple[Provider, Adapter, str]:

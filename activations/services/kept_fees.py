@@ -9,6 +9,23 @@ from activations.database import call
 from activations.models import Activation
 
 
+def note_fee_of_unsold(
+    activation_id: UUID, *, tenant_id: int, provider_id: int, fee_micros: int, now: datetime
+) -> None:
+    """What cancelling a number costs that no order has: one that could not be sold, or that came too late."""
+    if fee_micros:
+        call(
+            "activation_at_risk",
+            id=activation_id,
+            tenant=tenant_id,
+            provider=provider_id,
+            kind="kept_fee",
+            micros=fee_micros,
+            note="a number that was not sold was cancelled there",
+            now=now,
+        )
+
+
 def note_kept_fee(activation_id: UUID, *, refunded_micros: int | None, now: datetime) -> None:
     """The customer gets the whole hold back; what did not come back to us is the tenant's cost, listed as
     money at risk. None: the provider does not say, so everything came back but the fee that is set on its

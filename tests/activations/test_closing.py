@@ -11,6 +11,7 @@ from activations.services.checking import check_due, expire_due
 from portal import errors
 from tests.activations.races import together
 from tests.factories import CustomerFactory
+from tests.stack import wait_until
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,6 +44,23 @@ def test_u16_a_fee_that_the_provider_keeps_is_the_tenants_cost(shop, now):
     closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now)
 
     assert shop.money()[:2] == (100_000_000, 0)
+    assert list(MoneyAtRisk.objects.values_list("kind", "amount_micros")) == [("kept_fee", 5_000)]
+
+
+def test_u10_a_cancel_that_costs_a_fee_is_known_before_its_answer(shop, now):
+    """Who is killed while he waits for it leaves no number that seems to have ended by itself."""
+    shop.provider.cancel_fee_micros = 5_000
+    shop.provider.save()
+    row = shop.order(now=now)
+    shop.upstream.fault("cancel", "late", seconds=3)
+
+    def sweep():
+        wait_until(lambda: shop.upstream.leases[0].state == "canceled", seconds=60)
+        check_due(now + seconds(10))
+
+    together(lambda: closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now), sweep)
+
+    assert shop.row(row.hex_id).activation_status == "canceled"
     assert list(MoneyAtRisk.objects.values_list("kind", "amount_micros")) == [("kept_fee", 5_000)]
 
 

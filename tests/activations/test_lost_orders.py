@@ -199,6 +199,23 @@ def test_u7_what_cannot_be_cancelled_yet_stays_checking_until_it_is(shop, now):
     assert shop.upstream.leases[0].state == "canceled"
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_u16_the_fee_for_a_number_that_was_not_sold_is_money_at_risk(shop, is_lost, now):
+    shop.provider.cancel_fee_micros = 5_000
+    shop.provider.save()
+    shop.upstream.settings(cancel_fee_micros=5_000)
+    if is_lost:
+        shop.upstream.fault("order", "lost", after=True)
+        shop.order(now=now, exclude_prefixes=("1212",))
+    else:
+        with pytest.raises(NoNumbers):
+            shop.order(now=now, exclude_prefixes=("1212",))
+    reconcile_due(now + seconds(40))
+
+    assert shop.upstream.paid_micros == 5_000
+    assert list(MoneyAtRisk.objects.values_list("kind", "amount_micros")) == [("kept_fee", 5_000)]
+
+
 @pytest.mark.parametrize("prefixes", [("1212",), ("999", "+1")])
 def test_u7_a_number_with_an_excluded_prefix_is_cancelled_there_and_nobody_is_to_blame(shop, prefixes):
     with pytest.raises(NoNumbers):

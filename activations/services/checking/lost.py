@@ -23,6 +23,7 @@ from activations.services import leases, steps
 from activations.services.checking.claims import leases_by_reference
 from activations.services.checking.matching import Lost, match
 from activations.services.checking.settling import settle
+from activations.services.kept_fees import note_fee_of_unsold
 from activations.services.steps import Deal, Failure
 from portal import errors
 from portal.encryption import SecretUnreadable
@@ -85,7 +86,7 @@ def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
         return
     if Can.LIST_ACTIVE not in adapter.can:
         for row in lost:
-            _without_list(row, adapter, now=now)
+            _without_list(row, provider, adapter, now=now)
         return
     try:
         listed = send_all(adapter.list_active())
@@ -109,7 +110,7 @@ def _decide(
     row: Lost, found: ListedLease | None, *, provider: Provider, adapter: Adapter, now: datetime
 ) -> None:
     if found is None and row.upstream_ref:
-        _cancel_there(row, row.upstream_ref, adapter=adapter, now=now)
+        _cancel_there(row, row.upstream_ref, provider=provider, adapter=adapter, now=now)
     elif found is None:
         _not_listed(row, now=now)
     elif found.state not in OPEN:
@@ -118,7 +119,7 @@ def _decide(
         lease = Lease(found.upstream_ref, found.phone, found.cost_micros)
         flaw = leases.flaw_of(lease, ceiling_micros=row.ceiling_micros, exclude_prefixes=row.exclude_prefixes)
         if flaw or row.upstream_ref:
-            _cancel_there(row, found.upstream_ref, adapter=adapter, now=now)
+            _cancel_there(row, found.upstream_ref, provider=provider, adapter=adapter, now=now)
         else:
             _adopt(row, lease, found.messages, provider=provider, adapter=adapter, now=now)
 
@@ -164,10 +165,10 @@ def _not_listed(row: Lost, *, now: datetime) -> None:
         _wait(row, now=now)
 
 
-def _without_list(row: Lost, adapter: Adapter, *, now: datetime) -> None:
+def _without_list(row: Lost, provider: Provider, adapter: Adapter, *, now: datetime) -> None:
     """Nobody can say: released after the grace time, and the provider may charge for it."""
     if row.upstream_ref:
-        _cancel_there(row, row.upstream_ref, adapter=adapter, now=now)
+        _cancel_there(row, row.upstream_ref, provider=provider, adapter=adapter, now=now)
     elif row.started_at + policy.RECONCILE_GRACE <= now:
         if Can.TELL_END not in adapter.can:  # there only what we say was sold costs anything
             _at_risk(row, note="the provider has no list to find it in", now=now)
@@ -176,7 +177,9 @@ def _without_list(row: Lost, adapter: Adapter, *, now: datetime) -> None:
         _wait(row, now=now)
 
 
-def _cancel_there(row: Lost, upstream_ref: str, *, adapter: Adapter, now: datetime) -> None:
+def _cancel_there(
+    row: Lost, upstream_ref: str, *, provider: Provider, adapter: Adapter, now: datetime
+) -> None:
     """A lease that must not be sold: released here only when it is cancelled there, or its time is over."""
     try:
         if Can.CANCEL not in adapter.can:
@@ -187,6 +190,14 @@ def _cancel_there(row: Lost, upstream_ref: str, *, adapter: Adapter, now: dateti
     except ProviderError:
         _wait(row, now=now)
         return
+    else:
+        note_fee_of_unsold(
+            row.id,
+            tenant_id=row.tenant_id,
+            provider_id=provider.pk,
+            fee_micros=provider.cancel_fee_micros,
+            now=now,
+        )
     _release(row, reason="cancelled there", now=now)
 
 
