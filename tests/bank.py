@@ -1,5 +1,6 @@
 """`python -m tests.bank --seconds 60 --seed 7`: buyers in three tenants over HTTP while everything
-around them is killed and the provider answers badly; at the end its books and ours are compared line by line.
+around them is killed and suppliers of every protocol answer badly; at the end their books and ours are
+compared line by line.
 
 Exits 1 and names each difference. The seed that it prints brings the same buyers, faults and kills again
 (their moments are the machine's).
@@ -10,8 +11,9 @@ import random
 import sys
 import time
 
+from tests.banking.accounts import Account
 from tests.banking.buyers import Buyer
-from tests.banking.compare import differences, wait_until_settled
+from tests.banking.compare import differences, open_books, wait_until_settled
 from tests.banking.notes import Notes
 from tests.banking.troubles import Troubles
 from tests.stack import Stack
@@ -47,11 +49,12 @@ def main():
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     print(f"Bank: {options.seconds:.0f} s, {options.buyers} buyers, seed {seed}", flush=True)
     with Stack(life_seconds=LIFE_SECONDS, cancel_lock_seconds=1, **SETTINGS) as stack:
-        stack.start("sandbox", "web", "worker", "beat", wait=False)
+        stack.start("suppliers", "web", "worker", "beat", wait=False)
         opened = stack.open_shops(
-            tenants=3, customers=3, providers=2, own=1, life_seconds=LIFE_SECONDS, timeout_seconds=2
-        )
-        stack.wait("sandbox", "web")
+            tenants=3, customers=3, providers=2, own=1, every=1,
+            life_seconds=LIFE_SECONDS, timeout_seconds=2, cancel_lock_seconds=2,
+        )  # fmt: skip
+        stack.wait("suppliers", "web")
         found = run(stack, opened, options=options, seed=seed)
         if options.logs:
             print(stack.logs())
@@ -63,11 +66,13 @@ def main():
 
 def run(stack, opened, *, options, seed):
     """The differences at the end."""
-    accounts, notes = opened["accounts"], Notes()
+    accounts, notes = [Account(stack, **facts) for facts in opened["suppliers"]], Notes()
     troubles = Troubles(stack, accounts, seed=seed)
     troubles.settle_accounts()
     until = time.monotonic() + options.seconds
-    buyers = open_buyers(stack, opened, options=options, seed=seed, until=until, notes=notes)
+    buyers = open_buyers(
+        stack, opened["shops"], accounts, options=options, seed=seed, until=until, notes=notes
+    )
     for buyer in buyers:
         buyer.start()
     if options.calm:
@@ -85,20 +90,20 @@ def run(stack, opened, *, options, seed):
         stack.check_ledger()
     except AssertionError as error:
         found.append(f"check_ledger: {error}")
-    report(stack, notes, troubles, settled)
+    report(stack, accounts, notes, troubles, settled)
     return found
 
 
-def open_buyers(stack, opened, *, options, seed, until, notes):
+def open_buyers(stack, shops, accounts, *, options, seed, until, notes):
     """The first customer of each shop has several buyers, the others one."""
     buyers = []
     for number in range(options.buyers):
-        shop = opened["shops"][number % 3]
+        shop = shops[number % 3]
         customer = shop["customers"][number // 3 % len(shop["customers"])]
         buyers.append(
             Buyer(
-                f"buyer{number}", stack=stack, shop=shop, customer=customer, accounts=opened["accounts"],
-                seed=seed, until=until, notes=notes,
+                f"buyer{number}", stack=stack, shop=shop, customer=customer, accounts=accounts, seed=seed,
+                until=until, notes=notes,
             )
         )  # fmt: skip
     return buyers
@@ -111,7 +116,7 @@ FROM activations_attempt t JOIN providers_provider p ON p.id = t.provider_id GRO
 """
 
 
-def report(stack, notes, troubles, settled):
+def report(stack, accounts, notes, troubles, settled):
     print("Troubles:", ", ".join(troubles.done) or "none")
     if troubles.ended_by_themselves:
         print("Ended by themselves:", ", ".join(troubles.ended_by_themselves))
@@ -123,6 +128,8 @@ def report(stack, notes, troubles, settled):
         print(f"  {call:<9}", ", ".join(f"{word} × {count}" for word, count in told.items()))
     tried = [f"{row['provider']} {row['word']} {row['number']}" for row in stack.rows(ATTEMPTS)]
     print("Attempts at providers:", ", ".join(tried))
+    for books in open_books(stack, accounts):
+        print(f"  {books}")
     waits = sorted(notes.waits)
     if waits:
         print(

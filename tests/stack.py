@@ -76,6 +76,11 @@ class Stack:
                 "manage.py", "sandbox", "--port", self.sandbox_port, "--journal", self.servers.root / "books",
                 "--cancel-lock-seconds", cancel_lock_seconds, "--life-seconds", life_seconds,
             ),
+            "suppliers": (
+                "-m", "tests.suppliers", "--port", self.sandbox_port,
+                "--journal", self.servers.root / "books",
+                "--cancel-lock-seconds", cancel_lock_seconds, "--life-seconds", life_seconds,
+            ),
             "web": (
                 "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", self.port,
                 "--workers", web_workers, "--blocking-threads", "32", "--backpressure", "64",
@@ -117,8 +122,11 @@ class Stack:
             self.wait(*names)
 
     def wait(self, *names):
-        """Until web and sandbox, if named, answer."""
-        for name, address in (("web", f"{self.address}/healthz"), ("sandbox", self.sandbox_address)):
+        """Until web and sandbox, if named, answer. `suppliers` is a sandbox that speaks every protocol."""
+        addresses = {"web": f"{self.address}/healthz"} | dict.fromkeys(
+            ("sandbox", "suppliers"), self.sandbox_address
+        )
+        for name, address in addresses.items():
             if name in names:
                 wait_until(lambda address=address: answers(address), seconds=90, why=self.logs)
 
@@ -215,10 +223,13 @@ class Stack:
         address = f"{self.address}/api/v1/retail{path}"
         return requests.request(method, address, headers=headers, json=body, timeout=timeout)
 
-    def control(self, account, name, **order):
-        """A control call to an account at the sandbox; its answer. Raises requests.HTTPError."""
+    def control(self, account, name, *, protocol="", **order):
+        """A control call to an account at the sandbox, or at a supplier that speaks `protocol`; its answer.
+        Raises requests.HTTPError.
+        """
+        place = f"{self.sandbox_address}/{protocol}".rstrip("/")
         answer = requests.post(
-            f"{self.sandbox_address}/control/{name}", json=order, headers={"X-Api-Key": account}, timeout=60
+            f"{place}/control/{name}", json=order, headers={"X-Api-Key": account}, timeout=60
         )
         answer.raise_for_status()
         return answer.json()

@@ -1,4 +1,6 @@
-"""A minute of the bank, as `make bank` runs it: M1–M10, U1–U7, O1–O5 and W1, W2 all at once, by chance."""
+"""A minute of the bank, as `make bank` runs it, with suppliers of every protocol: M1–M10, U1–U7, U16, O1–O5
+and W1, W2 all at once, by chance.
+"""
 
 import subprocess
 import sys

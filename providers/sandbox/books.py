@@ -41,6 +41,7 @@ class Lease:
     charged: int = 0
     refunded: int = 0
     reported: int = 0  # the reason, once there was a complaint
+    heard: int = 0  # how many messages there were when one more was asked for
     messages: list[dict[str, Any]] = field(default_factory=list)
     status_reply: bytes = b""  # the whole HTTP answer of a status call, until something changes
 
@@ -142,7 +143,7 @@ class Books:
     def set_state(self, account: Account, lease: Lease, state: str, *, refund: int | None = None) -> None:
         """Ends or changes a lease; `canceled`, `expired` and `refunded` give its money back, or `refund`."""
         self._apply_state(account, lease, state, refund)
-        self._note("state", account, [lease.id, state, refund])
+        self._note("state", account, [lease.id, state, lease.refunded])  # settings are not in the journal
 
     def extend(self, account: Account, lease: Lease, hours: int, cost: int) -> None:
         self._apply_extension(account, lease, hours, cost)
@@ -187,6 +188,8 @@ class Books:
     def _apply_state(self, account: Account, lease: Lease, state: str, refund: int | None = None) -> None:
         lease.state = state
         lease.status_reply = b""
+        if state == "retrying":
+            lease.heard = len(lease.messages)
         if state in ("canceled", "expired", "refunded") and not lease.refunded:
             fee = min(account.settings.cancel_fee_micros, lease.charged) if state == "canceled" else 0
             lease.refunded = lease.charged - fee if refund is None else refund

@@ -56,6 +56,9 @@ class Callbacks:
             "X-Sandbox-Signature": sign(account.key, message_id, timestamp, body),
         }
 
+    def taken(self, account: Account, body: bytes) -> None:
+        """Called when a callback was answered with success."""
+
     async def _deliver(self, account: Account, url: str, body: bytes) -> None:
         message_id = secrets.token_hex(12)
         for wait in WAITS_SECONDS:
@@ -63,6 +66,7 @@ class Callbacks:
             headers = self.headers(account, message_id, int(time.time()), body)
             try:
                 if await asyncio.wait_for(self._post(url, headers, body), ANSWER_SECONDS) < 300:
+                    self.taken(account, body)
                     return
             except (OSError, ValueError, EOFError, TimeoutError):
                 continue

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
+from tests.banking.notes import Sent
+
 EXPECTED = {
     "order": {200, 402, 404, 409, 429, 503},
     "poll": {200, 503},
@@ -85,8 +87,8 @@ class Buyer(threading.Thread):
         with ThreadPoolExecutor(1) as pool:
             sent = pool.submit(self.send, bought)
             self.put(bought, "cancel")
-        shown = self.poll(bought)
-        if sent.result() and shown and shown["activation_status"] == "canceled":
+        shown, message = self.poll(bought), sent.result()
+        if message and message.is_sure and shown and shown["activation_status"] == "canceled":
             self.notes.complain(f"{bought['activation_id']}: cancelled though its message was there")
 
     def last_moment(self, bought):
@@ -105,13 +107,13 @@ class Buyer(threading.Thread):
     def receive(self, bought):
         """Let a message arrive and wait for it. False: the number's time was over."""
         self.pause(1.5)
-        text = self.send(bought)
-        if not text:
+        message = self.send(bought)
+        if not message:
             return False
         sent_at = time.monotonic()
         while time.monotonic() < sent_at + PATIENCE_SECONDS:
             shown = self.poll(bought)
-            if shown and shown["sms_text"] == text:
+            if shown and message.code in (shown["sms_text"] or ""):
                 with self.notes.lock:
                     self.notes.waits.append(time.monotonic() - sent_at)
                 return True
@@ -221,24 +223,26 @@ class Buyer(threading.Thread):
     # --- the world outside ---
 
     def send(self, bought):
-        """A message for this number arrives at the provider that leased it; its text, "" when it is over."""
-        text = f"Your code is {self.chance.randint(100_000, 999_999)} ({self.name} {time.monotonic_ns()})"
+        """A message for this number arrives at the supplier that leased it; None when its time is over."""
+        code = str(self.chance.randint(100_000, 999_999))
+        text = f"Your code is {code} ({self.name} {time.monotonic_ns()})"
         until = time.monotonic() + 10
         while time.monotonic() < until:
             try:
                 for account in self.accounts:
-                    if sent := self.offer(account, bought["phone"], text):
+                    if self.offer(account, bought["phone"], text):
+                        sent = Sent(account.number, bought["activation_id"], text, code, account.is_asked)
                         with self.notes.lock:
-                            self.notes.messages[sent["message"]] = bought["activation_id"]
-                        return text
-                return ""
+                            self.notes.messages.append(sent)
+                        return sent
+                return None
             except requests.RequestException:  # the provider is down for a moment
                 time.sleep(0.3)
-        return ""
+        return None
 
     def offer(self, account, phone, text):
         try:
-            return self.stack.control(account, "sms", to=phone, text=text)
+            return account.control("sms", to=phone, text=text)
         except requests.HTTPError:
             return None  # not this account's number, or ended
 

@@ -1,11 +1,18 @@
-"""The provider's books and ours, line by line, and what the buyers heard. Each function names differences."""
+"""The suppliers' books and ours, line by line, and what the buyers heard. Each function names differences."""
 
 import time
+from dataclasses import dataclass
+
+import orjson
+
+from providers.sandbox.books import OPEN_STATES
+from tests.banking.accounts import Account
 
 OURS = """
 SELECT a.hex_id, a.upstream_ref, a.phone, a.customer_id, a.tenant_id, a.billing_status, a.activation_status,
     a.sms_status, a.cost_micros, p.public_no,
-    ARRAY(SELECT m.upstream_ref FROM activations_message m WHERE m.activation_id = a.id) AS messages,
+    ARRAY(SELECT m.text FROM activations_message m WHERE m.activation_id = a.id) AS texts,
+    ARRAY(SELECT m.code FROM activations_message m WHERE m.activation_id = a.id) AS codes,
     EXISTS (SELECT 1 FROM activations_moneyatrisk r WHERE r.activation_id = a.id) AS is_at_risk
 FROM activations_activation a JOIN providers_provider p ON p.id = a.provider_id
 WHERE a.lease_state = 'leased'
@@ -13,6 +20,19 @@ WHERE a.lease_state = 'leased'
 AT_RISK = """
 SELECT t.our_ref FROM activations_attempt t
 JOIN activations_moneyatrisk r ON r.activation_id = t.activation_id AND r.provider_id = t.provider_id
+"""
+LEDGER = """
+SELECT p.public_no, sum(e.amount_micros) AS micros FROM billing_entry e
+JOIN billing_transaction t ON t.id = e.transaction_id
+JOIN activations_activation a ON a.id = t.order_id JOIN providers_provider p ON p.id = a.provider_id
+WHERE e.account = 'provider' GROUP BY 1
+"""
+AT_RISK_SUMS = """
+SELECT p.public_no, sum(r.amount_micros) AS micros,
+    coalesce(sum(r.amount_micros)
+        FILTER (WHERE a.lease_state <> 'leased' OR a.provider_id <> p.id), 0) AS orphans
+FROM activations_moneyatrisk r JOIN providers_provider p ON p.id = r.provider_id
+JOIN activations_activation a ON a.id = r.activation_id GROUP BY 1
 """
 # What must have come to its end, whatever was killed: a sentence for each row that has not.
 UNSETTLED = """
@@ -25,6 +45,9 @@ UNION ALL
 SELECT format('event %s was not handed on', id) FROM webhooks_event WHERE dispatched_at IS NULL
 UNION ALL
 SELECT format('callback %s was not worked', id) FROM webhooks_inboxmessage WHERE processed_at IS NULL
+UNION ALL
+SELECT format('the end of lease %s was not told', upstream_ref) FROM activations_ending
+WHERE due_at IS NOT NULL AND parked_reason = ''
 """
 RULES = {
     "a closed order holds money": """
@@ -42,6 +65,9 @@ RULES = {
     "a check is parked": """
         SELECT format('%s: %s', activation_id, parked_reason) AS what FROM activations_check
         WHERE parked_reason <> ''""",
+    "a provider did not take an end": """
+        SELECT format('%s: %s', upstream_ref, parked_reason) AS what FROM activations_ending
+        WHERE parked_reason <> ''""",
 }
 
 
@@ -50,9 +76,10 @@ def wait_until_settled(stack, accounts, *, seconds):
     begun = time.monotonic()
     while time.monotonic() < begun + seconds:
         is_open = any(
-            lease["state"] in {"waiting", "received", "retrying"}
+            lease["state"] in OPEN_STATES
             for account in accounts
-            for lease in stack.books(account)["leases"]
+            if account.is_asked
+            for lease in account.leases()
         )
         if not is_open and not stack.rows(UNSETTLED):
             return time.monotonic() - begun
@@ -66,63 +93,139 @@ def differences(stack, accounts, notes):
     found += [row["what"] for row in stack.rows(UNSETTLED)]
     for rule, sql in RULES.items():
         found += [f"{rule}: {row['what']}" for row in stack.rows(sql)]
-    ours = stack.rows(OURS)
-    found += books(stack, accounts, ours)
-    found += codes(ours, notes)
+    found += books(stack, accounts)
+    found += codes(stack, accounts, notes)
     found += keys(stack, notes)
     found += topups(stack, notes)
     return found
 
 
-def books(stack, accounts, ours):
-    """Each lease of the provider against the order it belongs to, and each order against its lease."""
-    by_lease = {(row["public_no"], row["upstream_ref"]): row for row in ours}
-    at_risk = {row["our_ref"] for row in stack.rows(AT_RISK)}
+@dataclass(frozen=True)
+class Books:
+    """One supplier's books beside ours. Amounts: micro-USD. What it keeps is in the ledger or is at risk."""
+
+    account: Account
+    leases: list
+    orders: dict  # its id of a lease → our order
+    risky: set  # our references of attempts that are on the money-at-risk list
+    ledger: int  # what our ledger says that it was paid
+    at_risk: int  # all that is listed
+    orphans: int  # of that, for leases that no order has
+
+    def order_of(self, lease):
+        return self.orders.get(lease["id"])
+
+    @property
+    def sold(self):
+        """Paid leases that were billed here."""
+        return sum(lease["paid_micros"] for lease in self.leases if self.is_billed(lease))
+
+    @property
+    def orphaned(self):
+        """What it keeps for leases that no order has."""
+        return sum(
+            lease["paid_micros"] for lease in self.leases if not self.order_of(lease) and self.ended(lease)
+        )
+
+    def is_billed(self, lease):
+        order = self.order_of(lease)
+        return order is not None and order["billing_status"] == "billed"
+
+    def ended(self, lease):
+        """Who is not asked keeps a lease open of which we cannot tell him the end; it costs nothing."""
+        return lease["state"] not in OPEN_STATES or self.account.is_asked
+
+    def __str__(self):
+        kept = sum(
+            lease["paid_micros"] for lease in self.leases if not self.is_billed(lease) and self.ended(lease)
+        )
+        name = self.account.protocol or "sandbox"
+        return (
+            f"{self.account.number} {name}: {len(self.leases)} leases, sold for {self.sold}, in our ledger"
+            f" {self.ledger}, kept without a sale {kept}, at risk here {self.at_risk}"
+        )
+
+
+def open_books(stack, accounts):
+    """Every supplier's."""
+    ours, risky = stack.rows(OURS), {row["our_ref"] for row in stack.rows(AT_RISK)}
+    ledger = {row["public_no"]: int(row["micros"]) for row in stack.rows(LEDGER)}
+    at_risk = {row["public_no"]: row for row in stack.rows(AT_RISK_SUMS)}
+    nothing = {"micros": 0, "orphans": 0}
+    return [
+        Books(
+            account=account,
+            leases=account.leases(),
+            orders={
+                account.lease_id(row["upstream_ref"]): row
+                for row in ours
+                if row["public_no"] == account.number
+            },
+            risky=risky,
+            ledger=ledger.get(account.number, 0),
+            at_risk=int(at_risk.get(account.number, nothing)["micros"]),
+            orphans=int(at_risk.get(account.number, nothing)["orphans"]),
+        )
+        for account in accounts
+    ]
+
+
+def books(stack, accounts):
+    """Each lease of a supplier against its order, each order against its lease, and the sums."""
     sent = {row["our_ref"] for row in stack.rows("SELECT our_ref FROM activations_attempt")}
-    seen = set()
-    for account in accounts:
-        number = int(account.rpartition("_")[2])
-        for lease in stack.books(account)["leases"]:
-            seen.add((number, lease["id"]))
-            if lease["ref"] not in sent:
-                yield f"lease {lease['id']}: bought by us, and we know nothing of it"
-            yield from line(lease, by_lease.get((number, lease["id"])), is_at_risk=lease["ref"] in at_risk)
-    for place, order in by_lease.items():
-        if place not in seen:
-            yield f"{order['hex_id']}: the provider knows no lease {place}"
+    for one in open_books(stack, accounts):
+        name = f"{one.account.number} {one.account.protocol}"
+        for lease in one.leases:
+            if one.account.keeps_references and lease["ref"] not in sent:
+                yield f"{name}: lease {lease['id']}: bought by us, and we know nothing of it"
+            yield from line(lease, one)
+        for unknown in set(one.orders) - {lease["id"] for lease in one.leases}:
+            yield f"{name}: {one.orders[unknown]['hex_id']}: it knows no lease {unknown}"
+        if one.sold != one.ledger:
+            yield f"{name}: sold for {one.sold}, our ledger says {one.ledger}"
+        if one.orphaned > one.orphans:
+            yield f"{name}: keeps {one.orphaned} for leases that nobody here has, {one.orphans} at risk"
 
 
-def line(lease, order, *, is_at_risk):
-    """One lease. What the provider keeps was billed to the customer, or is on the money-at-risk list."""
-    name = f"lease {lease['id']} ({lease['state']})"
-    if lease["state"] in {"waiting", "received", "retrying"}:
+def line(lease, books):
+    """One lease. What the supplier keeps was billed to the customer, or is on the money-at-risk list."""
+    name = f"{books.account.number} {books.account.protocol}: lease {lease['id']} ({lease['state']})"
+    order, paid, is_asked = books.order_of(lease), lease["paid_micros"], books.account.is_asked
+    if lease["state"] in OPEN_STATES and (order or is_asked):
         yield f"{name}: still open there"
     if order is None:
-        if lease["paid_micros"] and not is_at_risk:
-            yield f"{name}: the provider keeps {lease['paid_micros']} for a lease that nobody here has"
+        if books.account.keeps_references and paid and lease["ref"] not in books.risky:
+            yield f"{name}: keeps {paid} for a lease that nobody here has"
         if lease["messages"]:
             yield f"{name}: {lease['messages']} messages for a lease that nobody here has"
         return
-    name = f"{order['hex_id']} ({order['activation_status']}, {order['sms_status']}), {name}"
+    name = f"{name}, {order['hex_id']} ({order['activation_status']}, {order['sms_status']})"
     if lease["phone"] != order["phone"]:
         yield f"{name}: another phone"
-    if lease["messages"] != len(order["messages"]):
-        yield f"{name}: {lease['messages']} messages there, {len(order['messages'])} here"
+    if lease["messages"] != len(order["texts"]) and is_asked:
+        yield f"{name}: {lease['messages']} messages there, {len(order['texts'])} here"
     is_billed = order["billing_status"] == "billed"
-    if lease["paid_micros"] and not is_billed and not (is_at_risk or order["is_at_risk"]):
-        yield f"{name}: {lease['paid_micros']} kept there, {order['billing_status']} here"
+    if paid and not is_billed and not (lease["ref"] in books.risky or order["is_at_risk"]):
+        yield f"{name}: {paid} kept there, {order['billing_status']} here"
     if is_billed and not lease["messages"]:
         yield f"{name}: billed without a message"
-    if is_billed and lease["paid_micros"] != order["cost_micros"]:
-        yield f"{name}: costs {lease['paid_micros']} there, {order['cost_micros']} here"
+    if is_billed and paid != order["cost_micros"]:
+        yield f"{name}: costs {paid} there, {order['cost_micros']} here"
 
 
-def codes(ours, notes):
-    """Every message that the provider took for a buyer is stored with that buyer's order."""
-    stored = {ref: row["hex_id"] for row in ours for ref in row["messages"]}
-    for message, activation in notes.messages.items():
-        if stored.get(message) != activation:
-            yield f"{activation}: message {message} is lost (stored with {stored.get(message)})"
+def codes(stack, accounts, notes):
+    """Every message that a supplier took for a buyer is stored with that buyer's order; where suppliers are
+    not asked, every one to which we said so.
+    """
+    stored = {row["hex_id"]: row for row in stack.rows(OURS)}
+    taken = {
+        orjson.loads(body)["text"] for account in accounts if not account.is_asked for body in account.taken()
+    }
+    for sent in notes.messages:
+        order = stored.get(sent.activation)
+        is_here = order and (sent.text in order["texts"] or sent.code in order["codes"])
+        if not is_here and (sent.is_sure or sent.text in taken):
+            yield f"{sent.activation}: a message of supplier {sent.supplier} is lost"
 
 
 def keys(stack, notes):

@@ -5,6 +5,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A message that arrived at the supplier (by its number) of this activation."""
+
+    supplier: int
+    activation: str
+    text: str
+    code: str
+    is_sure: bool  # whether we are bound to hear of it: where nobody may ask, it may come too late
+
+
 @dataclass
 class Notes:
     """Shared by all buyers. `wrong` are differences that showed at once."""
@@ -15,7 +26,7 @@ class Notes:
     bought: defaultdict = field(default_factory=lambda: defaultdict(set))  # the same, those answered as sold
     outcomes: Counter = field(default_factory=Counter)
     topups: dict = field(default_factory=dict)  # transaction id -> (shop's tenant, cents, is known as booked)
-    messages: dict = field(default_factory=dict)  # the provider's id of a message -> activation
+    messages: list = field(default_factory=list)  # Sent: what suppliers took for buyers
     waits: list = field(default_factory=list)  # seconds from a message's arrival there to its buyer
     wrong: list = field(default_factory=list)
 

@@ -6,6 +6,8 @@ import time
 import requests
 from redis import Redis
 
+from providers.sandbox.books import OPEN_STATES
+
 # A deck: every trouble comes once before any comes again.
 TROUBLES = (
     "kill_worker", "kill_worker", "kill_beat", "kill_web_worker", "kill_web_worker", "kill_web",
@@ -46,6 +48,34 @@ FAULTS = (
 )
 
 
+# What an order may meet where a lost one cannot be found: nothing was sold, or the answer comes.
+HARMLESS = (
+    ("order", "lost", {}),
+    ("order", "late", {"with": {"seconds": 1.2}}),
+    ("order", "html", {}),
+    ("order", "out_of_stock", {}),
+)
+# Mostly a supplier is clearly the best, and every second another one.
+MARKET = """
+UPDATE providers_offer o
+SET quality = (abs(hashtext(p.public_no || o.service_id || %(mood)s::text)) %% 97 + 2) / 100.0
+FROM providers_provider p WHERE p.id = o.provider_id
+"""
+
+
+def faults_of(account):
+    """Those of FAULTS that an account can be given so that its books and ours must agree all the same."""
+    for fault in FAULTS:
+        action, kind, _ = fault
+        if action not in account.actions or (kind == "wrong_price" and not account.tells_price):
+            continue
+        if action == "order" and not account.has_list and fault not in HARMLESS:
+            continue
+        if action == "callback" and kind == "lost" and not account.is_asked:
+            continue  # it would never be told again
+        yield fault
+
+
 class Troubles:
     """Drawn from the seed; carried out by the main thread, since processes end with the thread that started
     them.
@@ -58,15 +88,23 @@ class Troubles:
         self.ended_by_themselves = []
 
     def settle_accounts(self):
-        """The second account never calls back, the others do so now and then."""
+        """The second account never calls back, the others do so now and then; who is not asked does always,
+        and tells again what it may not have told when it fell over.
+        """
         for place, account in enumerate(self.accounts):
-            self.stack.control(account, "settings", callbacks=place != 1 and self.chance.random() < 0.5)
+            calls = not account.is_asked or (place != 1 and self.chance.random() < 0.5)
+            account.control("settings", callbacks=calls, **account.settings)
+            if not account.is_asked:
+                for lease in account.leases():
+                    if lease["state"] in OPEN_STATES and lease["messages"]:
+                        account.control("callback", to=lease["id"])
 
     def run(self, until):
         """Some bad answers each second, a trouble every few seconds, until the time is up."""
         next_trouble = time.monotonic() + 1
         while time.monotonic() < until:
             self.keep_alive()
+            self.stack.run_sql(MARKET, {"mood": self.chance.randrange(10**6)})
             self.spoil_an_answer()
             if time.monotonic() >= next_trouble:
                 self.one()
@@ -78,7 +116,7 @@ class Troubles:
         """Everything is well from now on."""
         self.keep_alive()
         for account in self.accounts:
-            self.stack.control(account, "heal")
+            account.control("heal")
 
     def keep_alive(self):
         """What every supervisor of production does: start again what has ended."""
@@ -88,12 +126,12 @@ class Troubles:
             self.stack.start(name)
 
     def spoil_an_answer(self):
-        action, kind, facts = self.chance.choice(FAULTS)
         account = self.chance.choice(self.accounts)
+        action, kind, facts = self.chance.choice(list(faults_of(account)))
         try:
-            waiting = self.stack.control(account, "fault", action=action, kind=kind, **facts)["faults"]
+            waiting = account.control("fault", action=action, kind=kind, **facts)["faults"]
             if waiting > WAITING_FAULTS:  # nobody asks it: let it answer well, or its breaker never closes
-                self.stack.control(account, "heal")
+                account.control("heal")
         except requests.RequestException:
             return
 
@@ -158,9 +196,9 @@ class Troubles:
             self.stack.start(name)
 
     def kill_provider(self):
-        """The provider itself falls over; its books are kept."""
-        self.stack.kill("sandbox")
-        self.stack.start("sandbox")
+        """All suppliers fall over; their books are kept."""
+        self.stack.kill("suppliers")
+        self.stack.start("suppliers")
 
     def restart_database(self):
         self.stack.stop_database()

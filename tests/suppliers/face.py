@@ -110,9 +110,19 @@ class Face:
     cannot_say: frozenset[str] = frozenset()  # words of the sandbox that the protocol has none for
     options: Mapping[str, Any] = {}  # of the provider's row
     rents_by_day = False
+    cancel_fee_micros = 0  # what it usually keeps of a cancelled number's price
+    tells_price = True  # False: the answer to an order does not say what it costs
     tells_refunds = False  # True: the answer to a cancel says how much comes back
     signs_callbacks = True  # False: what they prove is that the sender knows the key
     shows_text = True  # False: a message is its code and nothing else
+
+    @property
+    def actions(self) -> frozenset[str]:
+        """The sandbox's names of what it can be asked for; `callback`: it tells by itself."""
+        own = {action for _, _, action, _ in self.routes}
+        return frozenset(
+            own | ({"callback"} if type(self).callback_body is not Face.callback_body else set())
+        )
 
     def key(self, request: Request) -> str:
         """The API key of a request."""

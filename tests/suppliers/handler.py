@@ -57,6 +57,10 @@ class Handler(Face):
         self.options = {"dialect": dialect, "rent_hours": [24], "rent_countries": [187]}
         self.shows_text = dialect == "hero"
 
+    @property
+    def actions(self) -> frozenset[str]:
+        return frozenset({name for name, _ in ACTIONS.values()} | {"ready", "retry", "finish", "callback"})
+
     def key(self, request: Request) -> str:
         return request.query.get("api_key", "")
 

@@ -70,11 +70,16 @@ class OnlineSim(Face):
     price_step_micros = ROUBLE
     rents_by_day = True
     signs_callbacks = False
+    tells_price = False  # what it costs is what it was offered
     cannot_say = frozenset({"no_balance", "banned", "price_too_low", "too_early"})
 
     @property
     def options(self) -> dict[str, Any]:  # type: ignore[override]
         return {"rate": "0.01", "prices": list(offered())}
+
+    @property
+    def actions(self) -> frozenset[str]:
+        return frozenset({"prices", "order", "cancel", "finish", "refund", "callback"})
 
     def key(self, request: Request) -> str:
         """In the body and in the header, and the same in both (section 2)."""
@@ -184,9 +189,9 @@ def finish(desk: Desk, *, is_rental: bool) -> bytes:
 
 
 def cancel(desk: Desk, *, is_rental: bool) -> bytes:
-    """Nothing was delivered, nothing is paid."""
+    """Nothing was delivered, or the service knew the number: nothing is paid."""
     lease = finished(desk, is_rental)
-    desk.notes.setdefault("told", []).append((lease.id, 4))
+    desk.notes.setdefault("told", []).append((lease.id, desk.request.json()["status"]))
     if lease.state in OPEN_STATES:
         desk.books.set_state(desk.account, lease, "canceled", refund=lease.charged)
     return reply({"status": "SUCCESS"})

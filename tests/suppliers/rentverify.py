@@ -38,6 +38,8 @@ class RentVerify(Face):
     protocol = "rentverify"
     price_step_micros = CENT
     shows_text = False
+    tells_price = False
+    cancel_fee_micros = 10 * CENT
     cannot_say = frozenset({"price_too_low", "too_early"})
 
     def key(self, request: Request) -> str:

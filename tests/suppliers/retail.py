@@ -134,7 +134,6 @@ def retry(desk: Desk, customer: str, ref: str) -> bytes:
     if lease.state != "received":
         raise Refusal("wrong_state", 409)
     desk.do("retry", lease)
-    retries_of(desk, lease).append((len(lease.messages), int(time.time())))
     return reply({"result": "success"})
 
 
@@ -162,21 +161,15 @@ def body_of(request: Request) -> dict[str, Any]:
     return body
 
 
-def retries_of(desk: Desk, lease: Lease) -> list[tuple[int, int]]:
-    """How many messages there were at each retry, and when it was asked for."""
-    return desk.notes.setdefault(("retries", lease.id), [])
-
-
 def facts_of(desk: Desk, lease: Lease, customer: str, *, said: str = "") -> dict[str, Any]:
     """The activation object. `said`: the state to tell, when a fault wants another than the books have."""
     state = said or lease.state
-    retries = retries_of(desk, lease)
-    after = retries[-1][0] if retries else 0
+    after = lease.heard
     has_newer = len(lease.messages) > after
     shown = lease.messages[after] if has_newer else lease.messages[after - 1] if after else None
     if state != lease.state:
-        shown, retries, has_newer = None, [], False
-    word = "retry" if retries else "sms"
+        shown, after, has_newer = None, 0, False
+    word = "retry" if after else "sms"
     sms_status = f"{word}Received" if has_newer else f"{word}Requested"
     if state == "refunded":
         billing = "refunded"
@@ -202,9 +195,7 @@ def facts_of(desk: Desk, lease: Lease, customer: str, *, said: str = "") -> dict
         "sms_text": shown["t"] if shown else None,
         "expire_at": int(lease.expires),
         "created_at": int(lease.created),
-        "updated_at": max(
-            [int(lease.created), *(one["at"] for one in lease.messages), *(at for _, at in retries)]
-        ),
+        "updated_at": max(int(lease.created), *(one["at"] for one in lease.messages), 0),
         "is_retriable": True,
         "cancelable_after": int(lease.cancelable),
     }

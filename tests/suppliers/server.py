@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from providers.sandbox.books import Account, Lease, Settings
 from providers.sandbox.callbacks import Callbacks
 from providers.sandbox.faults import play
-from providers.sandbox.http import Connection, Late, Outcome, raw
-from providers.sandbox.server import Sandbox
+from providers.sandbox.http import Connection, Late, Outcome, raw, reply
+from providers.sandbox.server import BAD_KEY, Sandbox
 from tests.suppliers.face import ON_THE_WIRE, Desk, Face, Refusal, Request
 from tests.suppliers.faces import FACES
 
@@ -60,6 +60,9 @@ class FaceCallbacks(Callbacks):
             return super().headers(account, message_id, timestamp, body)
         return face.callback_headers(account, message_id, timestamp, body)
 
+    def taken(self, account: Account, body: bytes) -> None:
+        self.server.notes[account.name].setdefault("taken", []).append(body)
+
 
 class SupplierServer(Sandbox):
     """`slips` are tracebacks of requests that a face could not work: the client broke the contract, or the
@@ -91,6 +94,9 @@ class SupplierServer(Sandbox):
         return Desk(face, self.books, account, request, action, fault, self.notes[account.name])
 
     def serve(self, face: Face, request: Request) -> Outcome:
+        """Control calls come below a protocol's path, too: they say what an account speaks."""
+        if request.path.startswith("/control/"):
+            return self._control(face, request)
         account = self.books.account(face.key(request).encode())
         if account is None:
             return face.refuse(Refusal("bad_key", 401))
@@ -115,6 +121,16 @@ class SupplierServer(Sandbox):
         outcome = play(fault, run) if fault and fault.kind in ON_THE_WIRE else run()
         delay = account.settings.delay_seconds
         return Late(delay, outcome) if delay and isinstance(outcome, bytes) else outcome
+
+    def _control(self, face: Face, request: Request) -> Outcome:
+        """`taken`: the callbacks that were answered with success since the start, as they were sent."""
+        account = self.books.account(request.headers.get("x-api-key", "").encode())
+        if account is None:
+            return BAD_KEY
+        self.open(face, account)
+        if request.path == "/control/taken":
+            return reply({"taken": [body.decode() for body in self.notes[account.name].get("taken", ())]})
+        return self._controlled(account, request.path.encode(), request.body)
 
 
 class Running:
