@@ -19,6 +19,7 @@ class Ending(models.Model):
         SOLD = "sold"
         UNUSED = "unused"
         REFUNDED = "refunded"
+        USED = "used"
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False, db_constraint=False)

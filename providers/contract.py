@@ -289,6 +289,7 @@ class End(StrEnum):
     SOLD = "sold"  # a message came
     UNUSED = "unused"  # none came
     REFUNDED = "refunded"  # the customer got his money back afterwards
+    USED = "used"  # no use: the number was known to its service already
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from activations import policy
 from activations.database import rows, run
+from activations.models import Report
 from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import Can, End, Lease, ProviderError, UnknownToUpstream, WrongState
@@ -37,6 +38,7 @@ SELECT tenant_id, provider_id, %(activation)s, %(rental)s, upstream_ref, %(amoun
 FROM {table} WHERE id = %(id)s AND lease_state = 'leased' AND upstream_ref = %(ref)s
 ON CONFLICT DO NOTHING
 """
+# A report that was granted when the number had ended comes too late to say that it was used: its end is told.
 CLAIM = """
 WITH due AS (
     SELECT id FROM activations_ending WHERE due_at <= %(now)s AND parked_reason = ''
@@ -50,6 +52,10 @@ WHERE e.id = due.id
 RETURNING e.id, e.provider_id, e.upstream_ref, e.native_amount AS amount, e.told, e.tries,
     e.rental_id IS NOT NULL AS is_rental,
     CASE
+        WHEN EXISTS (
+            SELECT 1 FROM activations_report p WHERE p.activation_id = a.id AND p.status = 'approved'
+                AND p.reason_id = %(used)s AND p.decided_at <= coalesce(a.ended_at, p.decided_at)
+        ) THEN 'used'
         WHEN a.billing_status = 'refunded' THEN 'refunded'
         WHEN coalesce(a.activation_status, r.rental_status) = 'active' THEN ''
         WHEN a.billing_status = 'billed' OR r.messages_count > 0 THEN 'sold'
@@ -117,7 +123,12 @@ def tell_due_ends(now: datetime | None = None) -> int:
     """Tell every end that is due; how many were looked at. Running it twice changes nothing."""
     now = now or timezone.now()
     until, looked_at = now + policy.CLAIM, 0
-    claim = {"now": now, "until": until, "batch": policy.CHECK_BATCH}
+    claim = {
+        "now": now,
+        "until": until,
+        "batch": policy.CHECK_BATCH,
+        "used": Report.Reason.USED_BEFORE.value,
+    }
     while found := [Untold(**row) for row in rows(CLAIM, claim)]:
         _tell(found, until=until, now=now)
         looked_at += len(found)

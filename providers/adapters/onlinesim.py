@@ -69,7 +69,8 @@ REFUSALS: Mapping[str, type[Refused]] = {
     "NO_ACTIVATION": UnknownToUpstream,
 }
 SAYS_SO = {200, 400, 401, 403, 404, 409}  # with these an error is the supplier's own word
-FINISH = {End.SOLD: 3, End.UNUSED: 4, End.REFUNDED: 5}
+FINISH = {End.USED: 1, End.SOLD: 3, End.UNUSED: 4, End.REFUNDED: 5}
+UNPAID = {End.USED, End.UNUSED}
 CURRENCIES = {"RUB": 643, "USD": 840}
 ANSWERS = {
     Taken.DONE: Answer(200, {"status": "SUCCESS"}),
@@ -214,7 +215,7 @@ class OnlineSim(Adapter):
         content: dict[str, object] = {
             "activationId": _id_of(upstream_ref),
             "status": FINISH[end],
-            "sum": 0 if amount is None or end is End.UNUSED else number_of(amount),
+            "sum": 0 if amount is None or end in UNPAID else number_of(amount),
         }
         if is_rental:
             content["service"] = RENT

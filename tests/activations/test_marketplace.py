@@ -8,7 +8,8 @@ import orjson
 import pytest
 from django.test import Client
 
-from activations.models import Ending, MoneyAtRisk
+from activations.evidence import Evidence
+from activations.models import Ending, MoneyAtRisk, Report
 from activations.queries import row_by_id
 from activations.rental_queries import rental_messages
 from activations.services import closing
@@ -16,6 +17,7 @@ from activations.services.checking import check_due, expire_due, reconcile_due
 from activations.services.endings import tell_again, tell_due_ends
 from activations.services.rentals import cancel_rental, finish_rental, rent_number
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
+from activations.services.reporting import approve, file_report
 from activations.wish import RentalWish
 from portal import errors
 from providers.models import ProviderHealth
@@ -24,6 +26,7 @@ from tests.factories import CountryFactory, OfferFactory, ServiceFactory
 from tests.suppliers.onlinesim import names
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PNG = Evidence(content=b"\x89PNG", kind="png")
 RICH = (100_000_000, 0, 10_000_000_000, 0)
 
 
@@ -51,6 +54,11 @@ def push(shop, **content):
     path = f"/callbacks/{shop.provider.callback_token}/"
     answer = Client().post(path, orjson.dumps(body), content_type="application/json")
     return answer.status_code, answer.json().get("error", answer.json()["status"])
+
+
+def grant(shop, row, *, reason_id, now):
+    file_report(buyer=shop.buyer, hex_id=row.hex_id, reason_id=reason_id, evidence=PNG, now=now)
+    approve(report_id=Report.objects.get(activation_id=row.id).pk, now=now)
 
 
 # --- ends ---
@@ -125,6 +133,35 @@ def test_k10_a_refund_is_told_also_after_the_sale_was(shop, now):
     tell_due_ends(now + seconds(61))
 
     assert [status for _, status in told(shop)] == [3, 5]
+    assert (shop.money(), shop.upstream.paid_micros) == (RICH, 0)
+
+
+@pytest.mark.parametrize("has_code", [True, False])
+def test_k9_a_number_that_its_service_knew_is_told_as_used_and_costs_nothing(shop, has_code, now):
+    """FINISH 1, once: the end of its time adds nothing to it."""
+    row = shop.order(now=now)
+    if has_code:
+        shop.sms(row, "Welcome back: 1234")
+    grant(shop, row, reason_id=4, now=now + seconds(30))
+    tell_due_ends(now + seconds(31))
+    expire_due(row.expire_at + seconds(1))
+    tell_due_ends(row.expire_at + seconds(2))
+
+    assert [status for _, status in told(shop)] == [1]
+    assert (shop.money(), shop.upstream.paid_micros) == (RICH, 0)
+
+
+@pytest.mark.parametrize(("reason_id", "is_open"), [(4, False), (5, True)])
+def test_k9_a_sale_that_is_told_or_spoiled_in_another_way_is_told_as_refunded(shop, reason_id, is_open, now):
+    row = shop.order(now=now)
+    shop.sms(row, "Your code is 1234")
+    if not is_open:
+        closing.finalize(buyer=shop.buyer, hex_id=row.hex_id, now=now + seconds(20))
+        tell_due_ends(now + seconds(21))
+    grant(shop, row, reason_id=reason_id, now=now + seconds(30))
+    tell_due_ends(now + seconds(31))
+
+    assert [status for _, status in told(shop)] == ([5] if is_open else [3, 5])
     assert (shop.money(), shop.upstream.paid_micros) == (RICH, 0)
 
 

@@ -122,7 +122,8 @@ def test_a_rent_is_bought_at_its_own_path_for_the_days_of_the_price():
 
 
 @pytest.mark.parametrize(
-    ("end", "status", "sum_"), [(End.SOLD, 3, 4.5), (End.UNUSED, 4, 0), (End.REFUNDED, 5, 4.5)]
+    ("end", "status", "sum_"),
+    [(End.SOLD, 3, 4.5), (End.UNUSED, 4, 0), (End.REFUNDED, 5, 4.5), (End.USED, 1, 0)],
 )
 def test_each_end_has_its_status(end, status, sum_):
     call = adapter().tell_end(upstream_ref="355", end=end, amount=Decimal("4.50"), is_rental=False)
