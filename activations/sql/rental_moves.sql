@@ -71,7 +71,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- N4, N5, N6, N7. p_to: the state afterwards. p_rule: see rental_refund_due; 'full' only while no message came.
+-- N4, N5, N6, N7. p_to: the state afterwards; 'expired' only at its end, 'finished' only while no cancel is under way,
+-- for which the provider may be paying back. p_rule: see rental_refund_due; 'full' only while no message came.
 -- p_cost_back: what the provider paid back (NULL: it did not say, and what its rule promises is taken for paid).
 CREATE OR REPLACE FUNCTION rental_close(
     p_id uuid, p_to text, p_upstream_state text, p_rule text, p_cost_back bigint, p_now timestamptz
@@ -86,7 +87,9 @@ DECLARE
 BEGIN
     SELECT * INTO r FROM activations_rental WHERE id = p_id FOR NO KEY UPDATE;
     IF r.rental_status <> 'active' OR r.lease_state <> 'leased' OR r.extending IS NOT NULL
-        OR (p_rule = 'full' AND r.messages_count > 0) THEN
+        OR (p_rule = 'full' AND r.messages_count > 0)
+        OR (p_to = 'expired' AND r.ends_at > p_now)
+        OR (p_to = 'finished' AND r.cancel_requested_at IS NOT NULL) THEN
         RETURN r;
     END IF;
     UPDATE activations_rental SET

@@ -115,12 +115,10 @@ def _expire(heard: Heard, now: datetime) -> None:
     row = heard.due.row
     is_late = row.ends_at is not None and row.ends_at + policy.EXPIRY_GRACE <= now
     if heard.status is not None or is_late:
-        closed = close_rental(
-            row, to="expired", upstream_state="expired", rule="none", cost_back=None, now=now
-        )
-        if not closed.is_open:
+        row = close_rental(row, to="expired", upstream_state="expired", rule="none", cost_back=None, now=now)
+        if not row.is_open:
             return
-    put_back({heard.due.due_id: now + TRY_END_AGAIN})
+    put_back({heard.due.due_id: max(now + TRY_END_AGAIN, row.ends_at or now)})  # extended, or being so
 
 
 def _end_guard(heard: Heard, now: datetime) -> None:

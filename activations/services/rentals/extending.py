@@ -62,10 +62,11 @@ def extend_rental(
     request_key: str | None,
     request_digest: bytes = b"",
     max_customer_price_micros: int | None = None,
-    is_renewal: bool = False,
+    renews_end: datetime | None = None,
     now: datetime | None = None,
 ) -> Paid:
-    """Add `hours` to the present end; the rental as it is then, and the term that was paid.
+    """Add `hours` to the present end; the rental as it is then, and the term that was paid. `renews_end`:
+    of an automatic renewal, the end that it is for; one that has moved since is not moved again.
 
     A repeated `request_key` gives the first answer again. While the provider's answer is unknown the rental
     `is_extending`, and asking again with the key is answered OrderInProgress. Raises RentalUnknown,
@@ -77,10 +78,14 @@ def extend_rental(
     if keyed and (paid := answer_to(keyed)):
         return paid
     try:
-        plan = _plan(buyer, own_rental(buyer, rnt_id), hours=hours, now=now)
+        row = own_rental(buyer, rnt_id)
+        if renews_end not in (None, row.ends_at):
+            raise errors.OrderInProgress()
+        plan = _plan(buyer, row, hours=hours, now=now)
         cap = max_customer_price_micros
         if cap is not None and plan.quote.customer_price_micros > cap:
             raise errors.MaxPriceExceeded(suggested_micros=plan.quote.customer_price_micros)
+        is_renewal = renews_end is not None
         return _extend(plan, buyer=buyer, keyed=keyed, is_renewal=is_renewal, now=now)
     except errors.PortalError as refusal:
         if (

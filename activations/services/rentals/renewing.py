@@ -80,13 +80,17 @@ def renew_due_rentals(now: datetime | None = None) -> int:
 
 def _renew(due: DueRental, *, now: datetime) -> None:
     row = due.row
-    if not row.auto_renew or not row.is_open or row.renew_hours is None:
+    if not row.auto_renew or not row.is_open or row.renew_hours is None or row.ends_at is None:
+        return
+    renew_at = times.renew_at(row.ends_at, hours=row.renew_hours, now=now)
+    if renew_at > now:  # an extension was quicker than this sweep
+        put_back({due.due_id: renew_at})
         return
     customer = Customer.objects.select_related("tenant").get(pk=row.customer_id)
     try:
         extend_rental(
             buyer=Buyer.of(customer), rnt_id=row.rnt_id, hours=row.renew_hours, request_key=None,
-            max_customer_price_micros=row.renew_max_price_micros, is_renewal=True, now=now,
+            max_customer_price_micros=row.renew_max_price_micros, renews_end=row.ends_at, now=now,
         )  # fmt: skip
     except errors.OrderInProgress:
         put_back({due.due_id: now + timedelta(minutes=1)})  # an extension is being found out
@@ -118,7 +122,8 @@ def remind_due_rentals(now: datetime | None = None) -> int:
         tell_customer(row, about="renews_soon" if row.auto_renew else "ends_soon")
         with transaction.atomic():
             done = run(
-                "DELETE FROM activations_rentaldue WHERE id = %(id)s AND kind = 'remind'", {"id": due.due_id}
+                "DELETE FROM activations_rentaldue WHERE id = %(id)s AND due_at <= %(claimed)s",
+                {"id": due.due_id, "claimed": now + policy.CLAIM},  # an extension plans another
             )
             if done:
                 run(
