@@ -136,10 +136,10 @@ class Shown(NamedTuple):
         return self.sms_status != "smsRequested"
 
 
-# Reading a time as a number in SQL costs a tenth of making it a datetime here.
+# A number made in SQL costs a twentieth of a datetime made here; `extract`, which is exact, a tenth.
 MOMENTS = {"cancelable_after", "created_at", "updated_at", "expire_at", "ended_at"}
 SHOWN = ", ".join(
-    f"floor(extract(epoch FROM a.{name}))::bigint" if name in MOMENTS else f"a.{name}"
+    f"floor(date_part('epoch', a.{name}))::bigint" if name in MOMENTS else f"a.{name}"
     for name in Shown._fields
 )
 """Columns of a Shown for a SELECT in which the activation is named `a`."""

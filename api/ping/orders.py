@@ -26,7 +26,7 @@ MINE = (
     " AND a.customer_id = c.id AND a.lease_state <> 'unsold'"
 )
 ONE = Extra(queries.COLUMNS, MINE)
-POLLED = Extra(f"floor(extract(epoch FROM a.received_at))::bigint, {queries.SHOWN}", MINE)
+POLLED = Extra(f"floor(date_part('epoch', a.received_at))::bigint, {queries.SHOWN}", MINE)
 TERMS = SaleTerms(life_seconds=policy.SHORT_LIFE_SECONDS, ends_finalized=True)
 CHECKING = (
     "We could not yet find out whether the number was sold. Poll this order, or repeat the request with the"
