@@ -102,8 +102,8 @@ class DomainAdmin(ScopedAdmin):
     """Host names. Only the operator adds them: whoever controls a name controls who may sign in there."""
 
     changeable_by = addable_by = deletable_by = OPERATORS
-    list_display = ["host", "tenant", "is_primary"]
-    list_filter = [("tenant", OwnRelated)]
+    list_display = ["host", "tenant", "is_primary", "dialect"]
+    list_filter = [("dialect", ChoicesDropdownFilter), ("tenant", OwnRelated)]
     search_fields = ["host"]
     ordering = ["host"]
     list_select_related = ["tenant"]

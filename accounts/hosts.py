@@ -5,6 +5,9 @@ Key paths (the dialects, callbacks): the key or token decides and no cookie coun
 host, a name that is no tenant's domain, every key works. On a tenant's domain only the keys of that tenant
 and of its test twin work; any other is refused like an unknown key (401). The dialects put `KEY_FITS_HOST`
 into the query that looks the key up, so the rule costs no query of its own.
+
+A domain can be of one dialect alone (`Domain.dialect`): the others know no key there, and pages are as
+on a host of nobody's.
 """
 
 from __future__ import annotations
@@ -30,12 +33,16 @@ KEY_PATHS = (
     "/static/retail/",
 )
 
+DIALECTS = ("retail", "handler", "rentverify", "ping", "onlinesim")
+
 LONGEST_HOST = 260  # the longest name there can be, and a port; longer ones are not remembered
 
-# Condition on `t`, the accounts_tenant row that owns the key. Parameter: host, as `host_of` returns it.
+# Condition on `t`, the accounts_tenant row that owns the key. Parameters: host, as `host_of` returns it, and
+# dialect.
 KEY_FITS_HOST = """NOT EXISTS (
     SELECT 1 FROM accounts_domain d
-    WHERE lower(d.host) = %(host)s AND d.tenant_id <> coalesce(t.live_tenant_id, t.id))"""
+    WHERE lower(d.host) = %(host)s
+      AND (d.tenant_id <> coalesce(t.live_tenant_id, t.id) OR d.dialect NOT IN ('', %(dialect)s)))"""
 
 
 def host_of(request: HttpRequest) -> str:

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.hosts import host_of
 from accounts.models import Tenant, User
-from accounts.queries import tenant_at
+from accounts.queries import domain_at
 from portal import pages
 
 # What stays open at a suspended tenant's address, to the platform's operators only.
@@ -32,9 +32,10 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        tenant = tenant_at(host_of(request))
-        if tenant is None:
+        domain = domain_at(host_of(request))
+        if domain is None or domain.dialect:
             return pages.unknown_host(request)
+        tenant = domain.tenant
         request.tenant = tenant  # type: ignore[attr-defined]
         request.user = SimpleLazyObject(lambda: _resident(request, tenant))  # type: ignore[assignment]
         if tenant.status != Tenant.Status.ACTIVE and not request.path_info.startswith(OPERATOR_PATHS):

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
+from accounts.hosts import DIALECTS
 from accounts.managers import UserManager
 
 CUSTOMER_ID = r"^[a-zA-Z0-9]{1,80}$"
@@ -78,14 +79,26 @@ class Tenant(models.Model):
 
 
 class Domain(models.Model):
-    """A host name (no port, lower case) that leads to a live tenant."""
+    """A host name (no port, lower case) that leads to a live tenant: to its pages and to every dialect, or to
+    programs of one dialect alone.
+    """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="domains")
     host = models.CharField(max_length=253)
     is_primary = models.BooleanField(default=False)
+    dialect = models.CharField(
+        max_length=10, blank=True, default="", db_default="", choices=[(name, name) for name in DIALECTS],
+        help_text="Only programs that speak it are served here, and no pages. Empty: pages and every"
+        " dialect.",
+    )  # fmt: skip
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(is_primary=False) | Q(dialect=""),
+                name="domain_primary_has_pages",
+                violation_error_message="Links lead to the primary host, so it must have pages.",
+            ),
             models.UniqueConstraint(Lower("host"), name="domain_host_unique"),
             models.UniqueConstraint(
                 fields=["tenant"], condition=Q(is_primary=True), name="domain_one_primary"

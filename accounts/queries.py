@@ -10,9 +10,10 @@ from django.db.models.functions import Lower
 from accounts.models import ApiKey, Customer, Domain, Member, Tenant, User
 
 
-def tenant_at(host: str) -> Tenant | None:
-    """The live tenant whose domain this is (`hosts.host_of` gives the name), or None. One indexed query."""
-    return Tenant.objects.annotate(host=Lower("domains__host")).filter(host=host).first()
+def domain_at(host: str) -> Domain | None:
+    """The domain of this name (`hosts.host_of` gives it) with its live tenant, or None. One indexed query."""
+    named = Domain.objects.annotate(lower_host=Lower("host")).filter(lower_host=host)
+    return named.select_related("tenant").first()
 
 
 def tenant_by_id(tenant_id: int) -> Tenant:
@@ -23,7 +24,7 @@ def tenant_by_id(tenant_id: int) -> Tenant:
 def primary_host(tenant: Tenant) -> str:
     """The host name that links to this tenant begin with; "" when it has no domain."""
     owner = tenant.live_tenant_id or tenant.pk
-    rows = Domain.objects.filter(tenant_id=owner).order_by("-is_primary", "id")
+    rows = Domain.objects.filter(tenant_id=owner, dialect="").order_by("-is_primary", "id")
     return rows.values_list("host", flat=True).first() or ""
 
 

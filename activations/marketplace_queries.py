@@ -89,7 +89,8 @@ def find_contract(
     """The contract of an address, and what `service` and `country` mean in the dialect `scheme`; None when
     the address is nobody's, or of another reseller's host. One query.
     """
-    facts = {"token": token, "host": host, "scheme": scheme, "service": service, "country": country}
+    facts = {"token": token, "host": host, "dialect": scheme, "scheme": scheme}
+    facts |= {"service": service, "country": country}
     row = fetch_one(CALLER, facts)
     return row and Caller(_terms(row[2:]), row[0], row[1])
 

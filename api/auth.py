@@ -107,6 +107,7 @@ def find_caller(
         request,
         request.META.get("HTTP_X_API_KEY", ""),
         statement(extra, NAMED),
+        dialect="retail",
         now=now,
         customer=customer,
         **params,
@@ -121,6 +122,7 @@ def find_customer(
     request: HttpRequest,
     key: str,
     *,
+    dialect: str,
     extra: Extra = NOTHING,
     scope: str,
     now: datetime,
@@ -131,7 +133,7 @@ def find_customer(
     Raises AuthMissing, AuthInvalid (unknown, revoked, expired, the account's, of another host),
     PermissionDenied.
     """
-    row = _look_up(request, key, statement(extra, OWN), now=now, **params)
+    row = _look_up(request, key, statement(extra, OWN), dialect=dialect, now=now, **params)
     _check_alive(row, now=now)
     if row[2] is None:
         raise AuthInvalid("This is the key of the account; this API takes the key of one customer.")

@@ -48,7 +48,9 @@ def let_in(
     """
     now = timezone.now()
     try:
-        caller = find_customer(request, key, extra=route.extra, scope=route.scope, now=now, **params)
+        caller = find_customer(
+            request, key, dialect=dialect, extra=route.extra, scope=route.scope, now=now, **params
+        )
     except AuthInvalid:
         count_wrong_key(request)
         raise

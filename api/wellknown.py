@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.hosts import host_of
 from accounts.models import Tenant
-from accounts.queries import tenant_at
+from accounts.queries import domain_at
 from api.retail.entry import unknown
 from portal.version import VERSION
 
@@ -31,14 +31,16 @@ DIALECTS: Mapping[str, tuple[str, str, str]] = {
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """The document of this host; 404 for a reseller that is suspended."""
-    tenant = tenant_at(host_of(request))
+    domain = domain_at(host_of(request))
+    tenant = domain.tenant if domain else None
+    only = domain.dialect if domain else ""
     if tenant is not None and tenant.status != Tenant.Status.ACTIVE:
         return JsonResponse({"error": "not_found"}, status=404)
     content = {
         "format": FORMAT,
         "version": VERSION,
         "name": tenant.name if tenant else "",
-        "dialects": spoken(),
+        "dialects": [one for one in spoken() if only in ("", one["protocol"])],
     }
     response = JsonResponse(content)
     response["Cache-Control"] = "public, max-age=300"

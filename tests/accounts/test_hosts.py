@@ -3,16 +3,17 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from accounts import middleware
 from accounts.access import customer_required, member_required
-from accounts.hosts import KEY_FITS_HOST
+from accounts.hosts import DIALECTS, KEY_FITS_HOST
 from accounts.middleware import TenantMiddleware
 from accounts.models import Member, Tenant
+from accounts.queries import primary_host
 from accounts.services import set_member_active, set_tenant_status
 from tests.accounts.factories import CustomerFactory, DomainFactory, MemberFactory, TenantFactory, UserFactory
 
@@ -136,11 +137,11 @@ def test_a_page_costs_one_query_for_its_tenant(domain):
     assert len(queries) == 1
 
 
-def fits(host, tenant):
+def fits(host, tenant, dialect="retail"):
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {KEY_FITS_HOST} FROM accounts_tenant t WHERE t.id = %(tenant)s",
-            {"host": host, "tenant": tenant.pk},
+            {"host": host, "tenant": tenant.pk, "dialect": dialect},
         )
         return cursor.fetchone()[0]
 
@@ -154,6 +155,25 @@ def test_t1_a_key_fits_its_own_hosts_and_those_of_nobody(domain):
     assert fits("api.localhost", domain.tenant)
     assert not fits(other.host, domain.tenant)
     assert not fits(other.host, twin)
+
+
+def test_a_host_of_one_dialect_has_no_pages_and_knows_no_keys_of_others(domain):
+    twin = TenantFactory(live_tenant=domain.tenant)
+    own = DomainFactory(tenant=domain.tenant, host="sms.localhost", is_primary=False, dialect="handler")
+
+    assert ask(own.host).status_code == 400
+    assert [name for name in DIALECTS if fits(own.host, domain.tenant, name)] == ["handler"]
+    assert fits(own.host, twin, "handler")
+    assert not fits(own.host, DomainFactory().tenant, "handler")
+    assert all(fits(domain.host, domain.tenant, name) for name in DIALECTS)
+    own.delete()
+    DomainFactory(tenant=domain.tenant, host="api.localhost", is_primary=False, dialect="ping")
+    assert primary_host(domain.tenant) == domain.host
+
+
+def test_the_primary_host_has_pages(domain):
+    with pytest.raises(IntegrityError):
+        DomainFactory(is_primary=True, dialect="ping")
 
 
 # --- Decorators -------------------------------------------------------------------------------------------

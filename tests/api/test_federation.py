@@ -54,6 +54,16 @@ def test_t4_the_document_is_that_of_the_host():
     assert Client().get(DOCUMENT, headers={"host": "acme.localhost"}).status_code == 404
 
 
+@pytest.mark.django_db
+def test_the_document_of_a_host_of_one_dialect_names_that_alone():
+    DomainFactory(host="sms.localhost", dialect="handler", tenant__name="Acme Numbers")
+
+    found = document("sms.localhost")
+
+    assert found["name"] == "Acme Numbers"
+    assert found["dialects"] == [{"protocol": "handler", "base": "/stubs/handler_api.php"}]
+
+
 def round_trip():
     return {hops.HEADER: f"{uuid4()}, {hops.installation_id()}"}
 
