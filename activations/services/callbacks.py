@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import orjson
+from django.db import transaction
 
 from activations.database import rows, run
 from activations.services.checking import news
@@ -19,6 +20,7 @@ from providers.contract import Callback, Status, Taken, UpstreamState
 from providers.models import Provider
 from webhooks.models import InboxMessage
 
+UNMATCHED = "unmatched"
 KEPT_HEADERS = ("content-type", "user-agent")
 EARLY_FOR = timedelta(hours=1)
 
@@ -33,8 +35,8 @@ def take_callback(
         return Taken.DONE  # about the account, not about a number
     kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     if callback.is_rental:
-        is_known = _work_rental(provider, callback, body=body, headers=kept, now=now)
-        return Taken.DONE if is_known else _nobodys(provider, RENTALS_UNDER_WAY)
+        word = _work_rental(provider, callback, body=body, headers=kept, now=now)
+        return _nobodys(provider, RENTALS_UNDER_WAY) if word == UNMATCHED else Taken.DONE
     if callback.phone:
         found = open_lease_on(provider.pk, callback.phone)
         if not found:  # not kept: what nobody has now is sent again, or belonged to a number that ended
@@ -79,13 +81,18 @@ def _work(
         settle(row, Status(status.state), now=now)  # nobody asks about a number that is billed (K10)
 
 
+@transaction.atomic
 def _work_rental(
     provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
-) -> bool:
-    """Whether somebody has it. Nothing of it is waited for: a rental is asked about as long as it runs, so
-    one that overtook its own order only hurries the search for lost ones.
+) -> str:
+    """What came of it (work_rental_callback), kept together with what it brings; a repeat is not kept again.
+
+    Nothing of it is waited for: a rental is asked about as long as it runs, so one that overtook its own
+    order only hurries the search for lost ones.
     """
-    is_known = work_rental_callback(provider, callback, now=now)
+    word = work_rental_callback(provider, callback, now=now)
+    if word == "repeat":
+        return word
     InboxMessage.objects.create(
         tenant_id=provider.tenant_id,
         provider_id=provider.pk,
@@ -93,11 +100,11 @@ def _work_rental(
         headers=headers,
         received_at=now,
         processed_at=now,
-        outcome="rental" if is_known else "unmatched",
+        outcome=word,
     )
-    if not is_known:
+    if word == UNMATCHED:
         run(LOOK_SOON_FOR_RENTALS, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
-    return is_known
+    return word
 
 
 def _ask_soon(row: Due, *, now: datetime) -> None:

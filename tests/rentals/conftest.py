@@ -87,8 +87,11 @@ class Desk:
         """The rental as its owner reads it now."""
         return rental_row_by_rnt_id(tenant_id=row.tenant_id, customer_id=row.customer_id, rnt_id=row.rnt_id)
 
+    def messages(self, row, **facts):
+        return rental_messages(self.now_is(row), **facts)
+
     def texts(self, row, **facts):
-        return [message.text for message in rental_messages(self.now_is(row), **facts)]
+        return [message.text for message in self.messages(row, **facts)]
 
     def terms(self, row):
         return RentalTerm.objects.filter(rental_id=row.id).order_by("number")

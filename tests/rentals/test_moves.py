@@ -158,7 +158,7 @@ def test_n2_a_message_after_the_end_is_kept_but_not_shown(desk, now):
     stored = desk.stored(row)
     status = Status(UpstreamState.FINISHED, [Sms("late", "m1")])
     told = Callback(stored.upstream_ref, is_proof=True, status=status, is_rental=True)
-    assert work_rental_callback(desk.provider, told, now=now)
+    assert work_rental_callback(desk.provider, told, now=now) == "late"
 
     assert desk.texts(row) == []
     assert desk.texts(row, include_late=True) == ["late"]

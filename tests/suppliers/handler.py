@@ -106,6 +106,9 @@ class Handler(Face):
 
     def callback_body(self, desk: Desk, lease: Lease) -> bytes:
         last = lease.messages[-1] if lease.messages else None
+        if lease.hours:
+            told = last and {"smsId": int(last["i"], 16), "text": last["t"], "date": clock(last["at"])}
+            return orjson.dumps({"rentId": lease.id, "sms": told})
         return orjson.dumps(
             {
                 "activationId": lease.id,

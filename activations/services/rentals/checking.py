@@ -196,16 +196,20 @@ def _status(lease: ListedLease) -> Status:
     return Status(lease.state, lease.messages, lease.cost_micros, lease.expire_at)
 
 
-def work_rental_callback(provider: Provider, callback: Callback, *, now: datetime) -> bool:
-    """A signed callback about a rental is believed, any other is a reason to ask; False: nobody has it."""
-    status = callback.status if callback.is_proof else None
+def work_rental_callback(provider: Provider, callback: Callback, *, now: datetime) -> str:
+    """A signed callback about a rental is believed, any other is a reason to ask. What came of it: `new` or
+    `late` (after the end) messages, `ended`, `asked`, `repeat` (nothing new), `unmatched` (nobody has it).
+
+    Raises Unstorable: it should be sent again, for where nobody can be asked it is told only once.
+    """
     if callback.phone:
         found = open_rental_on(provider.pk, callback.phone)
     else:
         found = rentals_by_reference(provider.pk, [callback.upstream_ref])
-    for due in found:
-        if status is not None:
-            news.settle(due, status, provider=provider, now=now)
-        else:
-            check_rental_now(due.row, now=now)
-    return bool(found)
+    if not found:
+        return "unmatched"
+    [due] = found
+    if callback.status is None or not callback.is_proof:
+        return "asked" if check_rental_now(due.row, now=now) else "late"
+    words = news.apply(due, callback.status, provider=provider, now=now)
+    return next((word for word in words if word != "repeat"), "repeat")

@@ -167,13 +167,14 @@ def _not_cancelled(row: RentalRow, error: ProviderError, *, now: datetime) -> Re
     raise errors.UpstreamUnavailable() from error
 
 
-def check_rental_now(row: RentalRow, *, now: datetime) -> None:
-    """Let the next sweep ask the provider about this number."""
-    run(
+def check_rental_now(row: RentalRow, *, now: datetime) -> bool:
+    """Let the next sweep ask the provider about this number; False: it is not asked about any more."""
+    changed = run(
         "UPDATE activations_rentaldue SET due_at = %(now)s, parked_reason = ''"
         " WHERE rental_id = %(id)s AND kind = 'status'",
         {"id": row.id, "now": now},
     )
+    return bool(changed)
 
 
 def _tell_provider_finished(row: RentalRow, *, now: datetime) -> None:

@@ -24,28 +24,28 @@ ENDED_THERE = PAID_BACK | {UpstreamState.FINISHED, UpstreamState.EXPIRED}
 A_DAY = timedelta(days=1)
 
 
-def settle(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> bool:
-    """Act on one answer; False when it brought no news. A row that cannot be worked is parked in time, and
-    its neighbours go on (O7).
-    """
+def settle(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> None:
+    """Act on one answer. A row that cannot be worked is parked in time, and its neighbours go on (O7)."""
     try:
-        return _apply(due, status, provider=provider, now=now)
+        apply(due, status, provider=provider, now=now)
     except (Unstorable, Error) as error:
         if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
             raise  # the connection is gone: nothing to do with this row
         log.error("rental_check_failed", rental=due.row.rnt_id, reason=type(error).__name__)
         note_failed([due.due_id], reason=type(error).__name__, now=now, park=True)
-        return True
 
 
-def _apply(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> bool:
+def apply(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> list[str]:
+    """What the answer brought: the words of rental_receive, and `ended`; empty when it is no news. Raises
+    Unstorable.
+    """
     fresh = due.news_of(status.messages)
     words = receive_rental_messages(target=due.target, messages=fresh, now=now)
     has_ended = status.state in ENDED_THERE and due.row.is_open
     if has_ended and _ended_there(due, status, is_unused=not due.known and "new" not in words,
                                   provider=provider, now=now):  # fmt: skip
-        return True
-    return bool(words)
+        words.append("ended")
+    return words
 
 
 def _ended_there(
