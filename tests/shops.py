@@ -17,10 +17,11 @@ from billing.services import create_customer, create_tenant, move_money  # noqa:
 from providers.models import Country, Offer, Provider, ProviderHealth, Service  # noqa: E402
 from providers.registry import callback_url  # noqa: E402
 from providers.sandbox.books import Books  # noqa: E402
-from providers.sandbox.stock import shelves  # noqa: E402
+from providers.sandbox.stock import RENT, rental_shelves, shelves  # noqa: E402
 from tests.suppliers.faces import FACES  # noqa: E402
 
 GOODS = (("telegram", "us"), ("whatsapp", "uk"))
+RENTED = ("full", "us")
 RICH_MICROS = 10_000_000_000
 
 
@@ -32,6 +33,7 @@ def read_options():
     parser.add_argument("--providers", type=int, default=1, help="of the shared pool")
     parser.add_argument("--own", type=int, default=0, help="1: the last tenant has an account of its own")
     parser.add_argument("--every", type=int, default=0, help="1: a provider of every other protocol, too")
+    parser.add_argument("--rentals", type=int, default=0, help="1: providers rent numbers by the day, too")
     parser.add_argument("--micros", type=int, default=RICH_MICROS, help="what each customer has")
     parser.add_argument("--life_seconds", type=int, default=1_200)
     parser.add_argument("--cancel_lock_seconds", type=int, default=0, help="of suppliers that do not say")
@@ -73,7 +75,26 @@ def open_provider(number, options, *, tenant=None):
             upstream_ref=tier.ref,
             quality=tier.quality,
         )
+    if options.rentals:
+        offer_rentals(provider)
     return provider.secret
+
+
+def offer_rentals(provider):
+    service, country = RENTED
+    Service.objects.get_or_create(id=service, defaults={"name": "Any service"})
+    Offer.objects.create(
+        provider=provider,
+        service_id=service,
+        country_id=country,
+        kind="rental",
+        duration_hours=24,
+        cost_micros=rental_shelves()[RENTED][24],
+        count=1_000_000,
+        upstream_service=service,
+        upstream_country=country,
+        upstream_ref=RENT,
+    )
 
 
 def open_supplier(number, face, options):

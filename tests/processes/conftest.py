@@ -27,7 +27,7 @@ def running():
     """(stack, what was opened). At the end nothing is half done and the ledger is right."""
     with Stack(**SETTINGS) as stack:
         stack.start(*PROCESSES, wait=False)
-        opened = stack.open_shops(tenants=16, customers=3, timeout_seconds=3)
+        opened = stack.open_shops(tenants=16, customers=3, timeout_seconds=3, rentals=1)
         stack.wait(*PROCESSES)
         stack.control(opened["accounts"][0], "settings", callbacks=False)
         yield stack, {**opened, "free": iter(opened["shops"])}
