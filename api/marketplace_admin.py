@@ -33,6 +33,7 @@ from portal.admin import (
     ReadOnlyAdmin,
     Scope,
     ScopedAdmin,
+    breakable,
     dollars,
     money,
 )
@@ -202,7 +203,7 @@ class ContractAdmin(ScopedAdmin):
 
     @display(description="address")
     def show_address(self, contract: Contract) -> str:
-        return format_html('<span class="break-all">/onlinesim/{}</span>', contract.token)
+        return breakable(f"/onlinesim/{contract.token}")
 
     @display(description="account")
     def show_customer(self, contract: Contract) -> str:

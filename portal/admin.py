@@ -15,6 +15,8 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.paginator import InfinitePaginator
@@ -230,6 +232,11 @@ def money(field: str, label: str = "") -> Any:
     column.admin_order_field = field  # type: ignore[attr-defined]
     column.__name__ = f"show_{field}"
     return column
+
+
+def breakable(text: str) -> SafeString:
+    """A long word that goes on in the next line where the page is narrow; who copies it gets it whole."""
+    return format_html_join("", "<wbr>{}", ((text[at : at + 8],) for at in range(0, len(text), 8)))
 
 
 def masked(text: str | None) -> str:

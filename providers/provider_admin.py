@@ -29,6 +29,7 @@ from portal.admin import (
     OWNERS,
     OwnRelated,
     ScopedAdmin,
+    breakable,
     dollars,
     percent,
     role_of,
@@ -373,7 +374,7 @@ class ProviderAdmin(ScopedAdmin):
 
     @display(description="callback address")
     def callback_path(self, provider: Provider) -> str:
-        return format_html('<span class="break-all">/callbacks/{}/</span>', provider.callback_token)
+        return breakable(f"/callbacks/{provider.callback_token}/")
 
     @admin.action(description="Pause: order nothing new", permissions=["change"])
     def pause_all(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:

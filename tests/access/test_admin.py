@@ -304,10 +304,7 @@ def test_the_menu_has_every_table():
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_a_key_is_issued_in_a_dialog(live_server, page, acme):
-    address = re.sub(r"//[\w.]+", "//acme.localhost", live_server.url)
-    session = acme.client("owner").cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
-    page.goto(f"{address}/admin/accounts/apikey/")
+    page.goto(f"{signed_in(live_server, page, acme)}/admin/accounts/apikey/")
 
     page.get_by_text("Issue a key").click()
     page.locator("#dialog input[name=name]").fill("till")
@@ -315,6 +312,28 @@ def test_a_key_is_issued_in_a_dialog(live_server, page, acme):
 
     plaintext = page.get_by_label("API key", exact=True).input_value()
     assert ApiKey.objects.get(digest=digest(plaintext)).name == "till"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["activations.contract", "providers.provider"])
+def test_addresses_of_machines_fit_a_narrow_page(live_server, page, acme, name):
+    page.set_viewport_size({"width": 360, "height": 740})
+    table, row = name.replace(".", "/"), acme.rows[name]
+
+    page.goto(f"{signed_in(live_server, page, acme, login='manager')}/admin/{table}/{row.pk}/change/")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    shown = page.locator("body").inner_text()
+    assert (row.token if name == "activations.contract" else row.callback_token) in shown
+
+
+def signed_in(live_server, page, house, login="owner"):
+    """The reseller's address, where the browser is signed in."""
+    address = re.sub(r"//[\w.]+", f"//{house.name}.localhost", live_server.url)
+    session = house.client(login).cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+    return address
 
 
 def test_amounts_are_typed_in_dollars_and_percent(acme):
