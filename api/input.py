@@ -101,7 +101,8 @@ class Text(Reader):
 
     def from_json(self, value: Any) -> str:
         if not isinstance(value, str) or not self.low <= len(value) <= self.high:
-            raise Wrong(f"must be text of {self.low} to {self.high} characters.")
+            length = f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}"
+            raise Wrong(f"must be text of {length} characters.")
         if self.pattern is not None and not self.pattern.fullmatch(value):
             raise Wrong(f"must consist of {self.form}.")
         return value

@@ -3,10 +3,10 @@
 from django.urls import include, path, re_path
 
 from api import docs, schema, wellknown
+from api.nowhere import nowhere
 from api.ping.entry import unknown as unknown_ping
 from api.rentverify.entry import unknown as unknown_rentverify
 from api.retail import urls as retail
-from api.retail.entry import unknown
 
 urlpatterns = [
     path("api/v1/", include((retail.urlpatterns, "retail"), namespace="retail"), {"is_test": False}),
@@ -23,5 +23,5 @@ urlpatterns = [
     path("v1/nonvoip/", include("api.ping.urls")),
     re_path(r"^v1/nonvoip/", unknown_ping),
     path("onlinesim/", include("api.onlinesim.urls")),
-    re_path(r"^(?:test/)?api/v1/", unknown),
+    re_path(r"^(?:test/)?api/v1/", nowhere),
 ]

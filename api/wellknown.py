@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from accounts.hosts import host_of
 from accounts.models import Tenant
 from accounts.queries import domain_at
-from api.retail.entry import unknown
+from api.nowhere import nowhere
 from portal.version import VERSION
 
 FORMAT = 1
@@ -59,6 +59,6 @@ def spoken() -> list[dict[str, str]]:
 
 def _is_there(path: str) -> bool:
     try:
-        return resolve(path).func is not unknown
+        return resolve(path).func is not nowhere
     except Resolver404:
         return False

@@ -9,7 +9,7 @@ from django.utils import timezone
 from activations.models import Activation
 from api.models import DialectSettings
 from providers.sandbox.stock import shelves
-from tests.api.handler.conftest import row_of
+from tests.api.handler.conftest import ADDRESS, row_of
 from tests.factories import OfferFactory, PriceRuleFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +48,24 @@ def test_refusals_are_http_200_and_a_bare_word_for_nobodys_cache(family):
     assert family.last.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert family.last.headers["Cache-Control"] == "no-store"
     assert family.last.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("address", [ADDRESS, "/stubs/handler_api", f"{ADDRESS}/"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_every_address_and_method_says_the_same_and_ends_with_the_word(family, address, method):
+    family.address = address
+    assert family.ask("getBalance", method=method) == "ACCESS_BALANCE:100.00"
+    assert family.last.content == b"ACCESS_BALANCE:100.00"
+
+
+def test_what_has_no_meaning_here_changes_nothing(family, shop):
+    names = ("ref", "ref_id", "minPrice", "fixedPrice", "forward", "verification", "activationType",
+             "language", "useCashBack", "userId")  # fmt: skip
+    number, _ = family.order(**dict.fromkeys(names, "7"))
+    plain, _ = family.order()
+    prices = {row_of(one).customer_price_micros for one in (number, plain)}
+    assert len(prices) == 1
+    assert family.step(number, "-1") == "ACCESS_CANCEL"
 
 
 def test_cancel_gives_the_money_back_once(family, shop):
