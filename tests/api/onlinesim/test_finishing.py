@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import time
 from datetime import timedelta
 
 import hypothesis
@@ -114,6 +115,21 @@ def test_u1_a_success_that_comes_too_late_is_given_back_unbilled(marketplace, sh
     assert marketplace.finish(order.num_id, 4) == {"status": "SUCCESS"}
     assert marketplace.finish(order.num_id, 3) == {"status": "SUCCESS"}, "late is late: nothing is sold"
     assert (marketplace.income(), shop.upstream.paid_micros) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_u11_a_marketplace_hears_within_its_ten_seconds_whatever_hangs(marketplace, shop, settings):
+    assert settings.MARKETPLACE_ORDER_SECONDS < settings.MARKETPLACE_ANSWER_SECONDS < 10
+    settings.MARKETPLACE_ORDER_SECONDS = 1.0
+    shop.provider.timeout_seconds = 30
+    shop.provider.save()
+    shop.upstream.fault("order", "lost", hang=True)
+
+    started = time.monotonic()
+    answer = marketplace.order()
+
+    assert answer["status"] == "ERROR"
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.django_db(transaction=True)
