@@ -22,6 +22,7 @@ from activations.models import (
     ListCheck,
     Message,
     PriceToken,
+    RefundCheck,
     RequestKey,
 )
 from activations.rental_admin import RentalAdmin
@@ -265,6 +266,18 @@ class ListCheckAdmin(ReadOnlyAdmin):
     tenant_path = "provider__tenant"
     visible_to = MANAGERS
     list_display = ["provider", "due_at", "compared_at", "tries"]
+    search_fields = ["provider__display_name", "=provider__public_no"]
+    ordering = ["due_at"]
+    list_select_related = ["provider"]
+
+
+@admin.register(RefundCheck)
+class RefundCheckAdmin(ReadOnlyAdmin):
+    """Whether expired numbers were paid back, where that is not promised; what was not is money at risk."""
+
+    tenant_path = "provider__tenant"
+    visible_to = MANAGERS
+    list_display = ["provider", "due_at", "read_at", "balance_micros"]
     search_fields = ["provider__display_name", "=provider__public_no"]
     ordering = ["due_at"]
     list_select_related = ["provider"]

@@ -422,6 +422,17 @@ class ListCheck(models.Model):
     tries = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Failures in a row.")
 
 
+class RefundCheck(models.Model):
+    """When the funds at a provider that does not promise to pay expired numbers back are read next, and what
+    they were the last time.
+    """
+
+    provider = models.OneToOneField(Provider, models.CASCADE, primary_key=True, related_name="refund_check")
+    due_at = models.DateTimeField()
+    balance_micros = models.BigIntegerField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+
 class MoneyAtRisk(models.Model):
     """Money that a provider keeps or may keep for something no customer paid for."""
 
@@ -431,6 +442,7 @@ class MoneyAtRisk(models.Model):
         LATE_CODE = "late_code", "code after the money was released"
         KEPT_FEE = "kept_fee", "provider kept a fee"
         REFUND = "refund", "customer got his money back on a report"
+        UNRETURNED = "unreturned", "provider did not pay an expired number back"
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -499,6 +511,7 @@ __all__ = [
     "NumberRecord",
     "PriceToken",
     "Push",
+    "RefundCheck",
     "Rental",
     "RentalAttempt",
     "RentalDue",

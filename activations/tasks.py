@@ -14,6 +14,7 @@ from activations.services.callbacks import match_inbox
 from activations.services.endings import tell_due_ends
 from activations.services.erasing import erase_due
 from activations.services.exchanging import exchange_due
+from activations.services.expired_refunds import check_expired_refunds
 from activations.services.marketplace.issuing import write_off_strays
 from activations.services.marketplace.leases import attend_due_sales, flag_old_sales
 from activations.services.measuring import measure_due
@@ -42,6 +43,12 @@ def count_history() -> None:
 def measure_routes() -> None:
     """Bring the figures of routes, which the router reads, up to date."""
     measure_due()
+
+
+@shared_task(ignore_result=True)
+def check_refunds() -> None:
+    """Read funds where nobody promises that expired numbers are paid back."""
+    check_expired_refunds()
 
 
 @shared_task(ignore_result=True)

@@ -84,6 +84,7 @@ COUNT_SECONDS = 60.0
 COUNTS = (
     "activations.tasks.count_history",
     "activations.tasks.measure_routes",
+    "activations.tasks.check_refunds",
     "activations.tasks.note_drained_providers",
 )
 PROVIDERS_SECONDS = 5.0  # each row has a due time of its own; this is how soon "sync now" begins

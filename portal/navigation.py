@@ -74,6 +74,7 @@ SUBJECTS: dict[str, list[tuple[str, str]]] = {
         ("activations.ContractCode", "translate"),
         ("api.RequestLine", "receipt_long"),
         ("activations.ListCheck", "checklist"),
+        ("activations.RefundCheck", "currency_exchange"),
         ("activations.Ending", "assignment_turned_in"),
         ("activations.RequestKey", "repeat"),
         ("activations.PriceToken", "confirmation_number"),

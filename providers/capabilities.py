@@ -41,6 +41,11 @@ MEANINGS: Mapping[Can, tuple[str, str, str]] = {
     ),
     Can.VOICE: ("Voice", "sells codes by call", "such orders go to others"),
     Can.CANCEL: ("Cancel", "takes an unused number back", "a number runs to its end"),
+    Can.REFUNDS_EXPIRED: (
+        "Pays expired numbers back",
+        "takes nothing for a number that expired unused",
+        "its funds are compared, if it tells them, and what did not come back is money at risk",
+    ),
     Can.RETRY: ("Second message", "waits for one more message, free of charge", "numbers are not retriable"),
     Can.READY: ("Ready", "can be told that the message was sent", "nothing is told"),
     Can.FINISH: ("Finish", "can be told that a number is not needed any more", "a number runs to its end"),

@@ -342,6 +342,7 @@ class Can(StrEnum):
     PRICES = "prices"
     BALANCE = "balance"
     VOICE = "voice"
+    REFUNDS_EXPIRED = "refunds_expired"  # what expired unused costs nothing; elsewhere its funds are read
     REPORT = "report"  # it takes complaints about a lease
     OWN_REFERENCE = "own_reference"  # it keeps and lists the reference we send
     PREFIXES = "prefixes"  # it can be told which phone prefixes we do not want

@@ -90,7 +90,7 @@ class OnlineSim(Adapter):
     can = frozenset(
         {
             Can.TELL_END, Can.CEILING, Can.CANCEL, Can.RETRY, Can.CALLBACK, Can.CATALOGUE, Can.PRICES,
-            Can.PREFIXES, Can.RENTAL, Can.CANCEL_RENTAL,
+            Can.PREFIXES, Can.RENTAL, Can.CANCEL_RENTAL, Can.REFUNDS_EXPIRED,
         }
     )  # fmt: skip
     new_account: ClassVar[Mapping[str, object]] = {

@@ -73,7 +73,7 @@ class Sandbox(Adapter):
             Can.STATUS, Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
             Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.OWN_REFERENCE, Can.REPORT,
             Can.RENTAL, Can.EXTEND_RENTAL, Can.CANCEL_RENTAL, Can.FINISH_RENTAL, Can.LIST_RENTALS,
-            Can.RENTAL_MESSAGES_IN_LIST,
+            Can.RENTAL_MESSAGES_IN_LIST, Can.REFUNDS_EXPIRED,
         }
     )  # fmt: skip
 

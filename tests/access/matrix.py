@@ -331,6 +331,7 @@ TABLES = {
     "activations.check": "viewer - - -",
     "activations.ending": "manager - - -",
     "activations.listcheck": "manager - - -",
+    "activations.refundcheck": "manager - - -",
     "activations.requestkey": "manager - - -",
     "activations.pricetoken": "manager - - -",
     "activations.moneyatrisk": "viewer - - -",

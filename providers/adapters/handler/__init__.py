@@ -29,7 +29,7 @@ from providers.contract import (
     ListedLease,
     ListedOffer,
     Option,
-    Refused,
+    OutcomeUnknown,
     Reply,
     Shape,
     Status,
@@ -79,6 +79,7 @@ class Handler(Adapter):
     can = RENTING | {
         Can.STATUS, Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.READY, Can.LIST_ACTIVE,
         Can.MESSAGES_IN_LIST, Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.PREFIXES,
+        Can.REFUNDS_EXPIRED,
     }  # fmt: skip
 
     options: ClassVar[Mapping[str, Option]] = {
@@ -229,7 +230,7 @@ class Handler(Adapter):
                 return Callback(digits_of(content["rentId"]), is_proof=False, is_rental=True)
             return Callback(digits_of(content["activationId"]), is_proof=False)
         except (KeyError, ValueError):
-            raise Refused("no number is named") from None
+            raise OutcomeUnknown("no number is named") from None
 
     # --- requests ---
 

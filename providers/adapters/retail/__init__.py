@@ -54,7 +54,7 @@ class Retail(Adapter):
     can = frozenset(
         {
             Can.STATUS, Can.CEILING, Can.CANCEL, Can.RETRY, Can.FINISH, Can.LIST_ACTIVE, Can.MESSAGES_IN_LIST,
-            Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.REPORT,
+            Can.CALLBACK, Can.CATALOGUE, Can.PRICES, Can.BALANCE, Can.REPORT, Can.REFUNDS_EXPIRED,
         }
     )  # fmt: skip
     options: ClassVar[Mapping[str, Option]] = {
