@@ -12,8 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from activations.services.callbacks import take_callback
+from activations.services.inbox import keep_unreadable
 from portal.encryption import SecretUnreadable
-from providers.contract import Adapter, ProviderError, Taken, Unwanted
+from providers.contract import Adapter, ProviderError, Refused, Taken, Unwanted
 from providers.queries import called_provider
 from providers.registry import adapter_for
 
@@ -25,7 +26,7 @@ MAX_BYTES = 65_536
 @require_POST
 def callback(request: HttpRequest, token: str) -> HttpResponse:
     """Verify the raw bytes, store, work, answer as the protocol wants it. A repeat changes nothing and hears
-    the same again (W1).
+    the same again (W1). What the adapter cannot read waits in the inbox for a better one.
 
     Without effect (usually 401) when the proof is bad, missing or old (W3); 404 for an address that is
     nobody's.
@@ -44,11 +45,12 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
         return HttpResponse(status=401)
     try:
         read = adapter.read_callback(body=body, headers=request.headers, now=now)
-    except ProviderError as error:
+    except Refused as error:
         log.warning("callback_refused", provider=provider.pk, reason=error.code)
         return _answer(adapter, Taken.UNWANTED if isinstance(error, Unwanted) else Taken.UNPROVEN)
-    except (KeyError, ValueError, TypeError, NotImplementedError) as error:
+    except (ProviderError, KeyError, ValueError, TypeError, NotImplementedError) as error:
         log.warning("callback_unreadable", provider=provider.pk, reason=type(error).__name__)
+        keep_unreadable(provider=provider, body=body, headers=request.headers, now=now)
         return _answer(adapter, Taken.UNPROVEN)
     taken = take_callback(provider=provider, callback=read, body=body, headers=dict(request.headers), now=now)
     return _answer(adapter, taken)

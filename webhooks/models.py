@@ -182,5 +182,6 @@ class InboxMessage(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["id"], condition=Q(processed_at=None), name="inbox_unprocessed"),
+            models.Index(fields=["provider_id"], condition=Q(outcome="unreadable"), name="inbox_unreadable"),
             models.Index(fields=["received_at"], condition=~Q(body=b""), name="inbox_to_erase"),
         ]

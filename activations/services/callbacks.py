@@ -14,6 +14,7 @@ from activations.database import rows, run
 from activations.services.checking import news
 from activations.services.checking.claims import Due, leases_by_reference, open_lease_on
 from activations.services.checking.settling import settle
+from activations.services.covering import cover
 from activations.services.receiving import announce, message_params, store
 from activations.services.rentals.checking import work_rental_callback
 from providers.contract import Callback, Status, Taken, UpstreamState
@@ -33,6 +34,7 @@ def take_callback(
     """
     if not callback.upstream_ref and not callback.phone:
         return Taken.DONE  # about the account, not about a number
+    body = cover(body, provider)
     kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     if callback.is_rental:
         word = _work_rental(provider, callback, body=body, headers=kept, now=now)
