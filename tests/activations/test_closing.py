@@ -9,9 +9,8 @@ from activations.models import Activation, MoneyAtRisk
 from activations.services import closing
 from activations.services.checking import check_due, expire_due
 from portal import errors
-from tests.activations.races import together
+from tests.activations.races import together, wait_until
 from tests.factories import CustomerFactory
-from tests.stack import wait_until
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,7 +54,7 @@ def test_u10_a_cancel_that_costs_a_fee_is_known_before_its_answer(shop, now):
     shop.upstream.fault("cancel", "late", seconds=3)
 
     def sweep():
-        wait_until(lambda: shop.upstream.leases[0].state == "canceled", seconds=60)
+        wait_until(lambda: shop.upstream.leases[0].state == "canceled")
         check_due(now + seconds(10))
 
     together(lambda: closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now), sweep)

@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.identity import Buyer
+from activations import policy
 from activations.models import Check, ListCheck
 from activations.phones import format_phone
 from activations.queries import activations_of, active_rows, find_any, find_row, row_by_id
@@ -18,6 +20,7 @@ from activations.services.sandbox import deliver_test_sms
 from portal.errors import UnknownActivation
 from providers.adapters.sandbox import Sandbox
 from providers.contract import Can, ListedLease, UpstreamState
+from tests.activations.races import together
 from tests.factories import CustomerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +56,21 @@ def test_providers_without_a_list_are_asked_side_by_side(shop, now, single):
     assert shop.upstream.calls["list"] == 0
     assert shop.row(rows[2].hex_id).sms_code == "2468"
     assert Check.objects.count() == 5
+
+
+def test_u17_a_crowd_is_asked_in_batches_each_number_once_and_ends_in_time(shop, now, single, monkeypatch):
+    """Sweeps that run at once share the numbers; the oldest due comes first, whoever it belongs to."""
+    monkeypatch.setattr(policy, "CHECK_BATCH", 3)
+    other = CustomerFactory(balance_micros=100_000_000)
+    crowd = [shop.order(now=now) for _ in range(8)]
+    crowd.append(shop.order(now=now + seconds(1), buyer=Buyer.of(other)))
+
+    together(*[lambda: check_due(now + seconds(40))] * 3)
+    assert shop.upstream.calls["status"] == len(crowd)
+    assert Check.objects.filter(due_at__gt=now + seconds(40)).count() == len(crowd)
+
+    expire_due(crowd[-1].expire_at + seconds(1))
+    assert {shop.row(row.hex_id).activation_status for row in crowd} == {"expired"}
 
 
 def test_checks_come_rarer_with_age_and_never_after_the_end(shop, now, single):

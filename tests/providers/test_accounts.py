@@ -19,6 +19,7 @@ from providers.trial import try_account
 from tests.access.world import operator, sign_in
 from tests.factories import MemberFactory, TenantFactory
 from tests.providers.factories import make_provider, make_tenant
+from tests.suppliers.faces import FACES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEEDED = {"onlinesim": {"rate": "0.0109", "prices": ["*=20"]}}
@@ -259,6 +260,26 @@ def test_the_command_tries_adds_and_reads(upstream, monkeypatch, capsys):
     assert f"Added Added as provider {provider.public_no}." in printed
     assert f"{Offer.objects.count()} offers." in printed
     assert upstream.key not in printed
+
+
+@pytest.mark.parametrize("kind", FACES)
+def test_the_command_adds_and_reads_every_kind_of_provider(make_supplier, kind, monkeypatch, capsys):
+    """Each protocol, handler in each of its dialects: tried, read and selling."""
+    load_catalogue()
+    supplier = make_supplier(kind)
+    monkeypatch.setenv("ITS_KEY", supplier.key)
+    declared = ADAPTERS[supplier.speaks].options
+    typed = [f"{name}={declared[name].write(value)}" for name, value in supplier.face.options.items()]
+
+    add(
+        "--key-from-env", "ITS_KEY", "--test", "--sync", *(f"--option={line}" for line in typed),
+        protocol=supplier.speaks, url=supplier.url,
+    )  # fmt: skip
+
+    provider = Provider.objects.get()
+    assert (provider.protocol, provider.options) == (supplier.speaks, dict(supplier.face.options))
+    sold = Offer.objects.filter(provider=provider, service="telegram", country="us", count__gt=0)
+    assert sold.exists(), capsys.readouterr().out
 
 
 def test_the_command_takes_the_key_from_standard_input_and_options_as_typed(monkeypatch):
