@@ -26,6 +26,7 @@ from providers.registry import ADAPTERS, adapter_for
 log = structlog.get_logger(__name__)
 EVERY = timedelta(minutes=5)
 SOON = timedelta(minutes=1)
+ADDS_UP_FOR = timedelta(hours=12)  # older ends may be erased, which takes them out of the index
 SETTLED = timedelta(seconds=60)  # by then an end that both clocks see differently has reached the funds
 
 OPEN = """
@@ -56,7 +57,7 @@ WITH lease AS (
         expire_at, ended_at
     FROM activations_activation
     WHERE provider_id = %(provider)s AND lease_state = 'leased' AND activation_status <> 'active'
-        AND ended_at > %(since)s
+        AND ended_at > %(since)s AND erased_at IS NULL
 ), risk AS (
     SELECT kind, amount_micros FROM activations_moneyatrisk
     WHERE provider_id = %(provider)s AND created_at > %(since)s
@@ -125,7 +126,7 @@ def _check(provider: Provider, *, before: dict[str, object], now: datetime) -> b
     balance = _balance(provider, now=now)
     if balance is None or _moved(provider, since=since, now=now) != moved:
         return False
-    if isinstance(before["balance_micros"], int) and not moved.is_unclear:
+    if isinstance(before["balance_micros"], int) and not moved.is_unclear and since > now - ADDS_UP_FOR:
         missing = before["balance_micros"] - moved.spent_micros - balance
         _list_missing(provider, missing, moved.expired or [], now=now)
     run(READ, {"provider": provider.pk, "balance": balance, "now": now, "due": now + EVERY})

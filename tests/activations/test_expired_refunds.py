@@ -105,6 +105,16 @@ def test_rv_5_money_paid_in_is_no_difference_and_a_second_run_changes_nothing(sh
     assert MoneyAtRisk.objects.count() == 1
 
 
+def test_rv_5_after_half_a_day_without_a_reading_it_begins_anew(shop, now):
+    row = shop.order(now=now)
+    check_expired_refunds(now + seconds(10))
+    expire(shop, row, returned_micros=0, now=now)
+
+    later = now + timedelta(hours=13)
+    assert check_expired_refunds(later) == 1
+    assert (listed(), RefundCheck.objects.get().read_at) == ([], later)
+
+
 def test_providers_that_promise_it_are_not_asked(make_supplier, now):
     shop = Shop(make_supplier("retail"))
     shop.order(now=now)
