@@ -44,7 +44,7 @@ class Term:
     tenant_back: int = 0
     asked_at: int = 0
     looks: int = 0
-    happened: bool = False  # at the provider, though its answer was lost
+    charged: int = 0  # by the provider for an extension, also if its answer was lost
 
 
 @dataclass
@@ -266,10 +266,10 @@ class Model:
             there = rental.there
             there.expires, there.hours = there.expires + hours * HOUR, there.hours + hours
             there.charged += cost
-            term.happened = True
+            term.charged = cost
         if fault in ("lost", "lost after"):
             raise No("order_in_progress")
-        if not term.happened:
+        if not term.charged:
             term.state = "released"
             raise No(REFUSALS.get(fault, REFUSALS["out_of_stock"])[1])
         self.pay(term, cost)
@@ -413,8 +413,8 @@ class Model:
 
     def look_for_extension(self, rental, now):
         term = rental.pending
-        if term.happened:
-            self.settle(term, term.cost)
+        if term.charged:
+            self.settle(term, term.charged)
             self.longer(rental, term, now)
         elif self.is_given_up(term, now):
             term.state = "released"

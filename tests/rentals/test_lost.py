@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 
 from activations.models import MoneyAtRisk, Rental, RentalAttempt
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
@@ -14,6 +15,9 @@ from portal.errors import (
     RequestKeyMismatch,
     UpstreamUnavailable,
 )
+from providers.models import Offer
+from providers.sandbox.http import reply
+from tests.providers.wire import wire  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,6 +160,47 @@ def test_u2_an_extension_that_never_happened_is_released(desk, now):
     with pytest.raises(NoNumbers):
         desk.extend(row, 72, key="e1", now=now)
     assert desk.extend(row, 72, key="e2", now=now).rental.hours == 240
+
+
+def test_u1_a_found_extension_costs_what_the_provider_took(desk, now):
+    """Our list was dearer by then."""
+    row = desk.rent(now=now)
+    Offer.objects.filter(duration_hours=24).update(cost_micros=desk.cost(24) + 50_000)
+    desk.upstream.fault("extend", "lost", after=True)
+    with pytest.raises(OrderInProgress):
+        desk.extend(row, now=now)
+
+    reconcile_due_rentals(now + seconds(10))
+
+    assert desk.stored(row).cost_micros == desk.upstream.paid_micros == desk.cost() + desk.cost(24)
+    assert desk.spent() == desk.price() + desk.price(24) + 50_000
+
+
+def test_u2_an_answer_after_the_extension_was_given_up_is_money_at_risk(desk, now, wire):  # noqa: F811
+    """As of a process that stood still: while the provider works at it, two looks do not show it."""
+    row = desk.rent(now=now)
+    before, after = (round((row.ends_at + timedelta(days=days)).timestamp()) for days in (0, 1))
+
+    def answer(connection, request):
+        content = {"s": "waiting", "expires": before}
+        if b"/extend " in request:
+            for later in (60, 120):
+                reconcile_due_rentals(now + seconds(later))
+            connections.close_all()
+            content = {"price": desk.cost(24), "expires": after}
+        connection.sendall(reply(content))
+
+    wire.answer = answer
+    desk.provider.base_url = wire.url
+    desk.provider.save()
+
+    with pytest.raises(NoNumbers):
+        desk.extend(row, now=now)
+
+    assert (desk.now_is(row).hours, desk.now_is(row).is_extending) == (168, False)
+    assert desk.spent() == desk.price()
+    risk = MoneyAtRisk.objects.get()
+    assert (risk.kind, risk.amount_micros) == ("orphan", desk.cost(24))
 
 
 def test_the_end_waits_for_an_extension_that_is_being_found_out(desk, now):

@@ -153,6 +153,7 @@ class Real:
             "renewing": (row.auto_renew, row.renew_refusal),
             "shown": [one.text for one in messages if one.visible],
             "late": [one.text for one in messages if not one.visible],
+            "counted": row.messages_count,
             "terms": [term_of(term) for term in RentalTerm.objects.filter(rental=row).order_by("number")],
         }
 
@@ -313,9 +314,7 @@ class Life:
                 lease = self.real.upstream.lease(row.upstream_ref)
                 there = rental.there
                 assert (lease.charged, lease.refunded) == (there.charged, there.refunded)
-                cost = sum(term.cost for term in rental.paid)
-                assert row.cost_micros == cost
-                assert row.cost_micros >= lease.charged, "what the provider took is in our books"
+                assert row.cost_micros == lease.charged
 
 
 def expected(rental):
@@ -328,6 +327,7 @@ def expected(rental):
         "renewing": (rental.is_renewing, rental.renew_refusal),
         "shown": rental.shown,
         "late": rental.late,
+        "counted": len(rental.shown),
         "terms": [
             {
                 "what": (term.hours, term.is_renewal, term.state),

@@ -175,7 +175,18 @@ def _extend(
         term_id, plan.row, extension, hours=plan.wish.hours, cost_micros=cost, price_micros=price,
         is_own=candidate.is_own, now=now,
     )  # fmt: skip
-    return answer_of_term(tenant_id=buyer.tenant_id, term_id=term_id)
+    try:
+        return answer_of_term(tenant_id=buyer.tenant_id, term_id=term_id)
+    except errors.NoNumbers:  # the sweep had given it up while we waited
+        steps.at_risk(
+            term_id,
+            tenant_id=buyer.tenant_id,
+            provider_id=candidate.provider_id,
+            micros=cost,
+            note="its answer came after the extension was given up",
+            now=now,
+        )
+        raise
 
 
 def _open(

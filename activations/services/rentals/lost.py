@@ -61,7 +61,8 @@ FROM due JOIN activations_rentaldue mine ON mine.id = due.id
 WHERE d.id = due.id
 RETURNING d.id AS due_id, t.id AS term_id, t.hours AS term_hours, t.price_micros AS term_price_micros,
     t.extends_from, a.our_ref, a.provider_id AS asked_id, a.ceiling_micros, a.started_at, a.empty_lists,
-    a.upstream_ref, coalesce(o.upstream_service, '') AS service, coalesce(o.upstream_country, '') AS country,
+    a.upstream_ref, r.cost_micros AS rental_cost_micros,
+    coalesce(o.upstream_service, '') AS service, coalesce(o.upstream_country, '') AS country,
     ARRAY(SELECT jsonb_array_elements_text(r.routing -> 'exclude_prefixes')) AS exclude_prefixes, {COLUMNS}
 """  # noqa: S608
 
@@ -82,6 +83,7 @@ class LostTerm:
     started_at: datetime
     empty_lists: int
     upstream_ref: str
+    rental_cost_micros: int
     service: str
     country: str
     exclude_prefixes: Sequence[str]
@@ -235,7 +237,7 @@ def _find_extension(lost: LostTerm, provider: Provider, adapter: Adapter, *, now
             lost.row,
             Extension(ends_at=status.expire_at),
             hours=lost.term_hours,
-            cost_micros=lost.ceiling_micros,
+            cost_micros=_cost_of_extension(lost, status),
             price_micros=lost.term_price_micros,
             is_own=provider.tenant_id is not None,
             now=now,
@@ -248,6 +250,12 @@ def _find_extension(lost: LostTerm, provider: Provider, adapter: Adapter, *, now
         _release(lost, reason="the provider does not say when it ends", now=now)
     else:
         _wait(lost, now=now)
+
+
+def _cost_of_extension(lost: LostTerm, status: Status) -> int:
+    """What the rental costs there more than before; the ceiling where that is not told."""
+    more = (status.cost_micros or 0) - lost.rental_cost_micros
+    return more if 0 < more <= lost.ceiling_micros else lost.ceiling_micros
 
 
 # --- both ---
