@@ -189,7 +189,7 @@ class Rental(models.Model):
             ),
             models.Index(
                 fields=["provider", "phone"],
-                condition=Q(rental_status="active"),
+                condition=Q(rental_status="active", provider__isnull=False),
                 name="rental_open_at_provider",
             ),
             models.Index(

@@ -44,7 +44,7 @@ MEANINGS: Mapping[Can, tuple[str, str, str]] = {
     Can.REFUNDS_EXPIRED: (
         "Pays expired numbers back",
         "takes nothing for a number that expired unused",
-        "its funds are compared, if it tells them, and what did not come back is money at risk",
+        "its funds are compared, and what is missing is money at risk; if it tells none, each number is",
     ),
     Can.RETRY: ("Second message", "waits for one more message, free of charge", "numbers are not retriable"),
     Can.READY: ("Ready", "can be told that the message was sent", "nothing is told"),

@@ -3,12 +3,16 @@
 Such an account's funds are read now and then, at moments at which nothing is under way there. What they fell
 by since the last reading must be what we bought less what ended unused; what is missing is listed as money
 at risk of the numbers that expired meanwhile, the oldest first: which of them it was nobody can say.
+
+Where a protocol does not even tell funds (PG-5), every such number is listed until somebody has looked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -90,6 +94,16 @@ SELECT
     (SELECT array_agg(id ORDER BY ended_at, id) FROM lease
         WHERE activation_status = 'expired' AND billing_status = 'released') AS expired
 """
+EXPIRED = """
+SELECT id, tenant_id, cost_micros FROM activations_activation
+WHERE provider_id = %(provider)s AND lease_state = 'leased' AND activation_status = 'expired'
+    AND billing_status = 'released' AND cost_micros > 0 AND erased_at IS NULL
+    AND ended_at > %(since)s AND ended_at <= %(until)s
+ORDER BY ended_at, id
+"""
+BY_ID = "SELECT id, tenant_id, cost_micros FROM activations_activation WHERE id = ANY(%(ids)s)"
+MISSING = "its funds are less by this since numbers expired unused"
+UNTOLD = "the provider does not tell whether it paid this expired number back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +119,7 @@ class Moved:
 def check_expired_refunds(now: datetime | None = None) -> int:
     """Read the funds of every provider that is due; how many were read. Running it twice changes nothing."""
     now = now or timezone.now()
-    protocols = [
-        name for name, adapter in ADAPTERS.items()
-        if Can.REFUNDS_EXPIRED not in adapter.can and Can.BALANCE in adapter.can
-    ]  # fmt: skip
+    protocols = [name for name, adapter in ADAPTERS.items() if Can.REFUNDS_EXPIRED not in adapter.can]
     run(OPEN, {"protocols": protocols, "now": now})
     claimed = {row["provider_id"]: row for row in rows(CLAIM, {"now": now, "until": now + SOON})}
     return sum(
@@ -120,6 +131,8 @@ def check_expired_refunds(now: datetime | None = None) -> int:
 def _check(provider: Provider, *, before: dict[str, object], now: datetime) -> bool:
     """False: not now, but soon again."""
     since = before["read_at"] if isinstance(before["read_at"], datetime) else now
+    if Can.BALANCE not in ADAPTERS[provider.protocol].can:
+        return _list_untold(provider, since=since, now=now)
     moved = _moved(provider, since=since, now=now)
     if moved.is_moving:
         return False
@@ -155,24 +168,36 @@ def _list_missing(provider: Provider, missing_micros: int, expired: list[UUID], 
     if missing_micros < CENT:
         return
     log.warning("expired_not_returned", provider=provider.pk, missing_micros=missing_micros, of=len(expired))
-    costs = {
-        row["id"]: row
-        for row in rows(
-            "SELECT id, tenant_id, cost_micros FROM activations_activation WHERE id = ANY(%(ids)s)",
-            {"ids": expired},
-        )
-    }
+    costs = {row["id"]: row for row in rows(BY_ID, {"ids": expired})}
     for activation_id in expired:
         part = min(missing_micros, costs[activation_id]["cost_micros"])
         if part >= CENT:
-            call(
-                "activation_at_risk",
-                id=activation_id,
-                tenant=costs[activation_id]["tenant_id"],
-                provider=provider.pk,
-                kind="unreturned",
-                micros=part,
-                note="its funds are less by this since numbers expired unused",
-                now=now,
-            )
+            _list(costs[activation_id], provider, part, note=MISSING, now=now)
             missing_micros -= part
+
+
+def _list_untold(provider: Provider, *, since: datetime, now: datetime) -> bool:
+    """Every number that expired unused, unless the account is known to pay them back."""
+    until = now - SETTLED
+    try:
+        is_promised = Can.REFUNDS_EXPIRED in adapter_for(provider).can
+    except SecretUnreadable:
+        return False
+    expired = rows(EXPIRED, {"provider": provider.pk, "since": since, "until": until})
+    for row in [] if is_promised else expired:
+        _list(row, provider, row["cost_micros"], note=UNTOLD, now=now)
+    run(READ, {"provider": provider.pk, "balance": None, "now": until, "due": now + EVERY})
+    return True
+
+
+def _list(row: Mapping[str, Any], provider: Provider, micros: int, *, note: str, now: datetime) -> None:
+    call(
+        "activation_at_risk",
+        id=row["id"],
+        tenant=row["tenant_id"],
+        provider=provider.pk,
+        kind="unreturned",
+        micros=micros,
+        note=note,
+        now=now,
+    )

@@ -25,6 +25,7 @@ from providers.adapters.reading import (
 )
 from providers.adapters.words import digits_of
 from providers.contract import (
+    Account,
     Adapter,
     BadCredentials,
     BadOptions,
@@ -110,8 +111,18 @@ class Ping(Adapter):
             f"Terms of rentals in days, 1 to 30 each; {', '.join(map(str, RENTAL_DAYS))} when empty.",
             Shape.WHOLES,
         ),
+        "pays_expired_back": Option(
+            "yes, once you saw in the vendor's records that numbers which expire unused cost nothing. Until"
+            " then each of them is listed as money at risk, for this API tells no funds.",
+            choices=("yes",),
+        ),
         **Adapter.options,
     }
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        if account.options.get("pays_expired_back") == "yes":
+            self.can = self.can | {Can.REFUNDS_EXPIRED}
 
     def check_options(self) -> None:
         super().check_options()

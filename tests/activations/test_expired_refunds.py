@@ -115,6 +115,30 @@ def test_rv_5_after_half_a_day_without_a_reading_it_begins_anew(shop, now):
     assert (listed(), RefundCheck.objects.get().read_at) == ([], later)
 
 
+@pytest.mark.parametrize("known", [{}, {"pays_expired_back": "yes"}])
+def test_pg_5_where_no_funds_are_told_every_expired_number_is_listed_until_its_vendor_is_known(
+    make_supplier, known, now
+):
+    shop = Shop(make_supplier("ping"))
+    shop.provider.options = {**shop.provider.options, **known}
+    shop.provider.save()
+    check_expired_refunds(now)
+    sold, expired = (shop.order(now=now + seconds(1)) for _ in range(2))
+    shop.sms(sold, "Your code is 1234")
+    check_due(now + seconds(30))
+    expire(shop, expired, returned_micros=0, now=now)
+
+    check_expired_refunds(expired.expire_at + seconds(30))  # its end may not be stored everywhere yet
+    early = listed()
+    later = expired.expire_at + timedelta(minutes=10)
+    check_expired_refunds(later)
+    check_expired_refunds(later + timedelta(minutes=10))
+
+    assert early == []
+    assert listed() == ([] if known else [(expired.id, expired.price_micros)])
+    assert shop.row(sold.hex_id).billing_status == "billed"
+
+
 def test_providers_that_promise_it_are_not_asked(make_supplier, now):
     shop = Shop(make_supplier("retail"))
     shop.order(now=now)
