@@ -8,6 +8,7 @@ import secrets
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -141,6 +142,13 @@ class Provider(models.Model):
     timeout_seconds = models.PositiveSmallIntegerField(default=8, help_text="Longest wait for one answer.")
     check_seconds = models.PositiveSmallIntegerField(
         default=5, help_text="Interval between status checks of a number."
+    )
+    checks_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="How many questions about running numbers it answers in a minute. The more run, the more"
+        " seldom each is asked about. Empty: no limit is known.",
     )
     sync_seconds = models.PositiveIntegerField(
         default=300, help_text="Interval between readings of the price list; 0: only by hand."

@@ -268,15 +268,15 @@ class ProviderAdmin(ScopedAdmin):
         ("What it can do", {"fields": ["abilities"]}),
         ("Selling", {"fields": ["show_state", "serves_live", "serves_test", "priority", "daily_cap_micros"]}),
         ("Rules", {"fields": ["cancel_lock_seconds", "life_seconds", "cancel_fee_micros", "timeout_seconds",
-                              "check_seconds", "sync_seconds", "rental_pays_days_back", "rental_ends_unused",
-                              "created_at"]}),
+                              "check_seconds", "checks_per_minute", "sync_seconds", "rental_pays_days_back",
+                              "rental_ends_unused", "created_at"]}),
     ]  # fmt: skip
     actions = ["pause_all", "drain_all", "resume_all", "sync_now", "sync_and_accept"]
     actions_detail: ClassVar = ["try_out", "new_key", "pause", "drain", "resume"]
     OPERATORS_ONLY = ("protocol", "base_url", "tenant", "serves_live", "serves_test",
                       "rental_pays_days_back", "rental_ends_unused", "cancel_lock_seconds",
                       "life_seconds", "cancel_fee_micros", "timeout_seconds", "check_seconds",
-                      "sync_seconds")  # fmt: skip
+                      "checks_per_minute", "sync_seconds")  # fmt: skip
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """What another portal speaks is found out before the form is read: that happens in a transaction,

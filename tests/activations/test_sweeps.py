@@ -73,6 +73,20 @@ def test_u17_a_crowd_is_asked_in_batches_each_number_once_and_ends_in_time(shop,
     assert {shop.row(row.hex_id).activation_status for row in crowd} == {"expired"}
 
 
+def test_open_numbers_share_what_their_provider_answers_in_a_minute(shop, now, single):
+    shop.provider.check_seconds, shop.provider.checks_per_minute = 2, 12
+    shop.provider.save()
+    for _ in range(4):
+        shop.order(now=now)
+    check_due(now + seconds(2))  # a number's first question comes when it is new
+    shop.upstream.calls.clear()
+
+    for second in range(3, 63):
+        check_due(now + seconds(second))
+
+    assert shop.upstream.calls["status"] == 12
+
+
 def test_checks_come_rarer_with_age_and_never_after_the_end(shop, now, single):
     row = shop.order(now=now)
     waits = []

@@ -75,6 +75,9 @@ UPDATE activations_check c SET tries = least(tries + 1, 1000),
 FROM free WHERE c.activation_id = free.activation_id
 """
 
+OPEN = """
+SELECT count(*) FROM activations_activation WHERE provider_id = %(provider)s AND activation_status = 'active'
+"""
 BY_REFERENCE = f"""
 SELECT {DUE_COLUMNS.replace("c.tries, c.gone", "0 AS tries, 0 AS gone")}
 FROM activations_activation a JOIN providers_service s ON s.id = a.service_id
@@ -179,6 +182,12 @@ def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
 def open_lease_on(provider_id: int, phone: str) -> list[Due]:
     """The open number that a provider knows by its phone alone; one, or none."""
     return [Due(**row) for row in rows(BY_PHONE, {"provider": provider_id, "phone": phone})]
+
+
+def count_open(provider_id: int) -> int:
+    """How many numbers of a provider are open."""
+    [row] = rows(OPEN, {"provider": provider_id})
+    return int(row["count"])
 
 
 def by_provider(due: Iterable[Due]) -> dict[int, list[Due]]:

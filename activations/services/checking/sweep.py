@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from activations.services.checking.claims import (
     Due,
     by_provider,
     claim_due,
+    count_open,
     next_check,
     put_back,
 )
@@ -138,7 +140,15 @@ def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provide
 
 
 def _interval(provider: Provider, adapter: Adapter) -> int:
-    return provider.check_seconds if Can.STATUS in adapter.can else SELDOM_SECONDS
+    """Seconds between two questions about a number: as set, but so many that all open ones together stay
+    within the provider's rate.
+    """
+    if Can.STATUS not in adapter.can:
+        return SELDOM_SECONDS
+    if provider.checks_per_minute is None:
+        return provider.check_seconds
+    shared = 60 * count_open(provider.pk) / provider.checks_per_minute
+    return max(provider.check_seconds, ceil(shared))
 
 
 def _cancel_again(resend: list[tuple[Due, Adapter]], *, now: datetime) -> None:
