@@ -178,7 +178,14 @@ def books(stack, accounts):
         for lease in one.leases:
             if one.account.keeps_references and lease["ref"] not in sent:
                 yield f"{name}: lease {lease['id']}: bought by us, and we know nothing of it"
-            yield from line(lease, one)
+            yield from line(
+                lease,
+                one.order_of(lease),
+                name=name,
+                is_asked=one.account.is_asked,
+                keeps_references=one.account.keeps_references,
+                is_risky=lease["ref"] in one.risky,
+            )
         for unknown in set(one.orders) - {lease["id"] for lease in one.leases}:
             yield f"{name}: {one.orders[unknown]['hex_id']}: it knows no lease {unknown}"
         if one.sold != one.ledger:
@@ -187,14 +194,15 @@ def books(stack, accounts):
             yield f"{name}: keeps {one.orphaned} for leases that nobody here has, {one.orphans} at risk"
 
 
-def line(lease, books):
-    """One lease. What the supplier keeps was billed to the customer, or is on the money-at-risk list."""
-    name = f"{books.account.number} {books.account.protocol}: lease {lease['id']} ({lease['state']})"
-    order, paid, is_asked = books.order_of(lease), lease["paid_micros"], books.account.is_asked
+def line(lease, order, *, name, is_asked=True, keeps_references=True, is_risky=False):
+    """One lease and the order that has it, if any has. What the supplier keeps was billed to the customer, or
+    is on the money-at-risk list.
+    """
+    name, paid = f"{name}: lease {lease['id']} ({lease['state']})", lease["paid_micros"]
     if lease["state"] in OPEN_STATES and (order or is_asked):
         yield f"{name}: still open there"
     if order is None:
-        if books.account.keeps_references and paid and lease["ref"] not in books.risky:
+        if keeps_references and paid and not is_risky:
             yield f"{name}: keeps {paid} for a lease that nobody here has"
         if lease["messages"]:
             yield f"{name}: {lease['messages']} messages for a lease that nobody here has"
@@ -205,7 +213,7 @@ def line(lease, books):
     if lease["messages"] != len(order["texts"]) and is_asked:
         yield f"{name}: {lease['messages']} messages there, {len(order['texts'])} here"
     is_billed = order["billing_status"] == "billed"
-    if paid and not is_billed and not (lease["ref"] in books.risky or order["is_at_risk"]):
+    if paid and not is_billed and not (is_risky or order["is_at_risk"]):
         yield f"{name}: {paid} kept there, {order['billing_status']} here"
     if is_billed and not lease["messages"]:
         yield f"{name}: billed without a message"

@@ -23,6 +23,7 @@ from tests.bench.cpu import Meter
 from tests.bench.load import Plan
 from tests.bench.recorded import Blank, recording, script
 from tests.bench.report import Row
+from tests.bench.scale import in_bare_views
 from tests.bench.stack import DATABASE, Stack, await_http, free_port, granian
 from tests.bench.world import COUNTRY, SANDBOX_KEY, SERVICE, Shop, control, gather_statistics, open_shop
 
@@ -137,7 +138,8 @@ def cost(stack: Stack, requests: list[str], seconds: float) -> Iterator[Row]:
             offer_ref=place.upstream_ref, ceiling_micros=place.cost_micros, our_ref=f"bench{n}",
         ))  # fmt: skip
     call = 1000 * (sum(os.times()[:2]) - before) / count
-    yield Row("B3", "order: CPU with the provider's call", whole, 1.9, False, "ms")
+    note = in_bare_views(stack, whole, seconds=seconds)
+    yield Row("B3", "order: CPU with the provider's call", whole, 1.9, False, "ms", note)
     yield Row("B3", "order: CPU without it", whole - call, 1.2, False, "ms", f"the call alone: {call:.2f} ms")
 
 

@@ -121,7 +121,7 @@ class Market:
             found += (
                 rental_line(lease, ref)
                 if lease.hours
-                else line(_told(lease), orders.pop(ref, None), is_at_risk=False)
+                else line(_told(lease), orders.pop(ref, None), name=self.supplier.protocol)
             )
         found += [f"the supplier knows no lease {ref}" for ref in orders]
         return found
