@@ -75,9 +75,17 @@ class Traffic:
 
 class _Note(NamedTuple):
     provider_id: int
-    is_read: bool
     is_failure: bool
-    call: PastCall
+    at: int
+    milliseconds: int
+    status: int
+    outcome: str
+    call: Call[Any]
+
+    def shown(self) -> PastCall:
+        """Only what a page shows is spelled out: of thousands of checks between two flushes that is one."""
+        shape = shape_of(self.call)
+        return PastCall(self.at, self.call.method, shape, self.status, self.milliseconds, self.outcome)
 
 
 _waiting: deque[_Note] = deque(maxlen=WAITING_MOST)
@@ -89,12 +97,19 @@ def note_traffic(
     """Remember how a call ended. Costs no statement and no round trip; calls of no account leave nothing."""
     if call.account is None or not call.account.provider_id:
         return
-    past = PastCall(
-        int(time.time()), call.method, shape_of(call), status, round(seconds * 1_000),
-        error.code if error else "answered",
-    )  # fmt: skip
     is_failure = error is not None and not isinstance(error, Refused)
-    _waiting.append(_Note(call.account.provider_id, call.is_read, is_failure, past))
+    outcome = error.code if error else "answered"
+    _waiting.append(
+        _Note(
+            call.account.provider_id,
+            is_failure,
+            int(time.time()),
+            round(seconds * 1_000),
+            status,
+            outcome,
+            call,
+        )
+    )
     _start()
 
 
@@ -113,15 +128,15 @@ def flush() -> None:
     notes = [_waiting.popleft() for _ in range(len(_waiting))]
     if not notes:
         return
-    shown: dict[tuple[int, str], list[PastCall]] = {}
+    shown: dict[tuple[int, str], list[_Note]] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for note in notes:
-        if note.is_read and not note.is_failure:
-            shown[note.provider_id, "reads"] = [note.call]
+        if note.call.is_read and not note.is_failure:
+            shown[note.provider_id, "reads"] = [note]
         else:
-            shown.setdefault((note.provider_id, "acts"), []).append(note.call)
-        name = _hour_name(note.provider_id, note.call.at // 3_600)
-        counts[name, _bucket(note.call.milliseconds)] += 1
+            shown.setdefault((note.provider_id, "acts"), []).append(note)
+        name = _hour_name(note.provider_id, note.at // 3_600)
+        counts[name, _bucket(note.milliseconds)] += 1
         counts[name, FAILED] += note.is_failure
     try:
         _write(shown, counts)
@@ -154,11 +169,11 @@ def traffic_of(provider_id: int, *, now: datetime) -> Traffic:
     )
 
 
-def _write(shown: dict[tuple[int, str], list[PastCall]], counts: Counter[tuple[str, str]]) -> None:
+def _write(shown: dict[tuple[int, str], list[_Note]], counts: Counter[tuple[str, str]]) -> None:
     pipe = _redis().pipeline(transaction=False)
-    for (provider_id, kind), calls in shown.items():
+    for (provider_id, kind), notes in shown.items():
         name, most = _list_name(provider_id, kind), KEPT[kind]
-        pipe.lpush(name, *(orjson.dumps(tuple(one)) for one in calls[-most:]))
+        pipe.lpush(name, *(orjson.dumps(tuple(note.shown())) for note in notes[-most:]))
         pipe.ltrim(name, 0, most - 1)
         pipe.expire(name, KEPT_SECONDS)
     for (name, field), count in counts.items():

@@ -11,7 +11,7 @@ import psycopg
 from django.db import connection
 from django.test import Client
 
-from activations.models import Activation, Message
+from activations.models import Activation, Check, Message
 from portal.embedded import postgres
 from providers.models import Provider
 from providers.sandbox.callbacks import sign
@@ -58,6 +58,8 @@ def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
     again = load.fire(Plan(stack.web, CLIENTS, 60, callbacks, requests_in_all=len(callbacks))).only(200)
     yield Row("S1", "rows added by repeating all callbacks", Message.objects.count() - messages, 0, False, "",
               f"{again.rate:.0f} repeats/s")  # fmt: skip
+    # pgbench's references are nobody's at the sandbox: later rows would ask about them and block it.
+    Check.objects.filter(activation__tenant=shop.tenant).delete()
 
 
 def callback(provider: Provider, row: Activation) -> str:
