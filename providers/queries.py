@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -14,6 +15,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Tenant
 from billing.money import CENT, round_up
 from billing.prices import Rules
+from portal.fastlane import fetch_one
 from providers.codes import NAMED
 from providers.models import (
     CodeMap,
@@ -205,8 +207,25 @@ def shows_decisions(tenant_id: int) -> bool:
 
 
 def called_provider(*, token: str) -> Provider | None:
-    """The account whose callback address has this token, the only thing that a callback says who it is by."""
-    return Provider.objects.filter(callback_token=token).first()
+    """The account whose callback address has this token, the only thing that a callback says who it is by.
+
+    Read past the ORM, which takes a third of a callback to put this one statement together.
+    """
+    found = fetch_one(_called(), {"token": token})
+    if found is None:
+        return None
+    values = [
+        field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
+        for field, value in zip(Provider._meta.concrete_fields, found, strict=True)
+    ]
+    names = [field.attname for field in Provider._meta.concrete_fields]
+    return Provider.from_db(connection.alias, names, values)
+
+
+@cache
+def _called() -> str:
+    columns = ", ".join(str(field.column) for field in Provider._meta.concrete_fields)
+    return f"SELECT {columns} FROM providers_provider WHERE callback_token = %(token)s"  # noqa: S608
 
 
 def resting_providers(*, now: datetime) -> dict[int, datetime | None]:

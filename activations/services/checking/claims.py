@@ -11,6 +11,7 @@ from uuid import UUID
 from activations import policy
 from activations.database import rows, run
 from activations.services.receiving import Target, reference_of
+from portal.fastlane import fetch_all
 from providers.contract import Sms
 
 DUE_COLUMNS = """
@@ -171,7 +172,7 @@ def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
     """The numbers behind a provider's references, whatever became of them, former ones of orders too."""
     if not refs:
         return []
-    found = [Due(**row) for row in rows(BY_REFERENCE, {"provider": provider_id, "refs": refs})]
+    found = [Due(*values) for values in fetch_all(BY_REFERENCE, {"provider": provider_id, "refs": refs})]
     missing = set(refs).difference(row.upstream_ref for row in found)
     if missing:
         former = {"provider": provider_id, "refs": list(missing)}
