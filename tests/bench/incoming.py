@@ -50,8 +50,11 @@ def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
         transactions=len(theirs) // CLIENTS,
     )
     billed = Activation.objects.filter(pk__in=[row.pk for row in ours], billing_status="billed").count()
+    yardsticks = Activation.objects.filter(pk__in=[row.pk for row in theirs], billing_status="billed").count()
     yield Row("S1", "SMS by callback ÷ pgbench of its SQL", result.rate / sql, 0.20, True)
     yield Row("S1", "callbacks that did not bill their number", len(ours) - billed, 0, False, "")
+    left = len(theirs) % CLIENTS
+    yield Row("S1", "numbers that pgbench did not bill", len(theirs) - yardsticks, left, False, "")
     yield Row("S1", "statements beyond lookups, each one transaction", each, 3.2, False, "")
 
     messages = Message.objects.count()
@@ -110,7 +113,11 @@ def yardstick(provider: Provider, sample: Activation) -> str:
     head = f"\\set i :i + 1\n\\set n :client_id * {each} + :i"
     return script(
         made,
-        [Blank([sample.upstream_ref], "ARRAY['bench' || :n]"), Blank(sample.pk, ":id::uuid")],
+        [
+            Blank([sample.upstream_ref], "ARRAY['bench' || :n]"),
+            Blank(sample.upstream_ref, "('bench' || :n)::text"),
+            Blank(sample.pk, ":id::uuid"),
+        ],
         head=head,
         captured="activations_activation a JOIN",
     )

@@ -48,16 +48,19 @@ def test_o5_orders_whose_connections_are_cut_again_and_again_are_made_once(shop,
     again = [wait_until(lambda n=n, key=key: repeat(shop, key, n % 3)) for n, key in enumerate(keys)]
 
     for before, after in zip(first, again, strict=True):
-        assert before.status_code == 503 or before.json()["activation_id"] == after["activation_id"]
+        assert before.status_code == 503 or before.json()["activation_id"] == after.get("activation_id")
     sold = [row["hex_id"] for row in shop.orders() if row["lease_state"] == "leased"]
-    assert sorted(sold) == sorted(after["activation_id"] for after in again)
+    assert sorted(sold) == sorted(after["activation_id"] for after in again if "activation_id" in after)
     assert shop.is_whole()
 
 
 def repeat(shop, key, customer):
+    """The last word about an order, None while there is none. One whose first commit was cut off before we
+    heard of it is stored and never sent: a sweep finds that nobody sold it, and it hears "no numbers".
+    """
     answer = shop.order(key, customer=customer)
-    assert answer.status_code in {200, 409, 503}, answer.text
-    return answer.json() if answer.status_code == 200 else None
+    assert answer.status_code in {200, 404, 409, 503}, answer.text
+    return answer.json() if answer.status_code in {200, 404} else None
 
 
 def make_read_only(stack, statement):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -153,15 +153,20 @@ class Due:
 
 
 def claim_due(*, now: datetime) -> list[Due]:
-    return [Due(**row) for row in rows(CLAIM_DUE, _claim(now))]
+    return _dues(CLAIM_DUE, _claim(now))
 
 
 def claim_cancels(*, now: datetime) -> list[Due]:
-    return [Due(**row) for row in rows(CLAIM_CANCELS, _claim(now))]
+    return _dues(CLAIM_CANCELS, _claim(now))
 
 
 def claim_expired(*, now: datetime) -> list[Due]:
-    return [Due(**row) for row in rows(CLAIM_EXPIRED, _claim(now))]
+    return _dues(CLAIM_EXPIRED, _claim(now))
+
+
+def _dues(statement: str, params: Mapping[str, object]) -> list[Due]:
+    """The rows of a statement that gives DUE_COLUMNS, in their order."""
+    return [Due(*values) for values in fetch_all(statement, params)]
 
 
 def _claim(now: datetime) -> dict[str, object]:
@@ -172,17 +177,17 @@ def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
     """The numbers behind a provider's references, whatever became of them, former ones of orders too."""
     if not refs:
         return []
-    found = [Due(*values) for values in fetch_all(BY_REFERENCE, {"provider": provider_id, "refs": refs})]
+    found = _dues(BY_REFERENCE, {"provider": provider_id, "refs": refs})
     missing = set(refs).difference(row.upstream_ref for row in found)
     if missing:
         former = {"provider": provider_id, "refs": list(missing)}
-        found += [Due(**row) for row in rows(FORMER_BY_REFERENCE, former)]
+        found += _dues(FORMER_BY_REFERENCE, former)
     return found
 
 
 def open_lease_on(provider_id: int, phone: str) -> list[Due]:
     """The open number that a provider knows by its phone alone; one, or none."""
-    return [Due(**row) for row in rows(BY_PHONE, {"provider": provider_id, "phone": phone})]
+    return _dues(BY_PHONE, {"provider": provider_id, "phone": phone})
 
 
 def count_open(provider_id: int) -> int:
