@@ -122,6 +122,17 @@ def test_doubled_rents_are_found_in_the_list_and_cancelled(desk, now):
     assert desk.upstream.paid_micros == desk.cost()
 
 
+def test_what_a_doubled_rent_does_not_bring_back_is_money_at_risk(desk, now):
+    desk.upstream.settings(guard_seconds=-1)
+    desk.upstream.fault("rent", "doubled")
+    row = desk.rent(now=now)
+
+    check_due_rentals(now + seconds(60))
+
+    assert desk.now_is(row).is_open
+    assert MoneyAtRisk.objects.get().amount_micros == desk.upstream.paid_micros - desk.cost() > 0
+
+
 @pytest.mark.parametrize("fault", ["lost", "html", "cut"])
 def test_u1_an_extension_whose_answer_was_lost_is_found_by_its_end(desk, now, fault):
     row = desk.rent(now=now)

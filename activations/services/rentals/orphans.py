@@ -46,14 +46,18 @@ def cancel_left_behind(
     calls = [
         (row, adapter.cancel_rental(upstream_ref=by_our_ref[row["our_ref"]].upstream_ref)) for row in unwanted
     ]
-    for row, _, error in send_many(calls):
+    for row, refunded_micros, error in send_many(calls):
         log.warning("rental_left_behind", rental=str(row["rental_id"]), cancelled=error is None)
-        if error is not None and not isinstance(error, TooEarly | Unreachable):
+        if isinstance(error, TooEarly | Unreachable):
+            continue
+        cost_micros = by_our_ref[row["our_ref"]].cost_micros or row["ceiling_micros"]
+        back_micros = 0 if error else cost_micros if refunded_micros is None else refunded_micros
+        if back_micros < cost_micros:
             steps.at_risk(
                 row["term_id"],
                 tenant_id=row["tenant_id"],
                 provider_id=provider.pk,
-                micros=by_our_ref[row["our_ref"]].cost_micros or row["ceiling_micros"],
-                note="a rental that was left behind could not be cancelled",
+                micros=cost_micros - back_micros,
+                note="a rental that was left behind did not bring everything back",
                 now=now,
             )
