@@ -12,9 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from activations.services.callbacks import take_callback
-from activations.services.inbox import keep_unreadable
+from activations.services.inbox import UNREADABLE_ERRORS, keep_unreadable
 from portal.encryption import SecretUnreadable
-from providers.contract import Adapter, ProviderError, Refused, Taken, Unwanted
+from providers.contract import Adapter, Refused, Taken, Unwanted
 from providers.queries import called_provider
 from providers.registry import adapter_for
 
@@ -48,7 +48,7 @@ def callback(request: HttpRequest, token: str) -> HttpResponse:
     except Refused as error:
         log.warning("callback_refused", provider=provider.pk, reason=error.code)
         return _answer(adapter, Taken.UNWANTED if isinstance(error, Unwanted) else Taken.UNPROVEN)
-    except (ProviderError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+    except UNREADABLE_ERRORS as error:
         log.warning("callback_unreadable", provider=provider.pk, reason=type(error).__name__)
         keep_unreadable(provider=provider, body=body, headers=request.headers, now=now)
         return _answer(adapter, Taken.UNPROVEN)
