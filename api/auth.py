@@ -23,7 +23,7 @@ from accounts.keys import digest
 from accounts.models import Customer, Tenant
 from api.limits import limiter
 from portal.errors import AccountBlocked, AuthInvalid, AuthMissing, CustomerNotActive, PermissionDenied
-from portal.fastlane import fetch_one
+from portal.together import SharedRead
 
 SCOPES = ("read", "order", "manage")
 TOUCH_EVERY = timedelta(minutes=1)
@@ -83,10 +83,11 @@ WHERE id = %s AND (last_used_at IS NULL OR last_used_at < %s)
 
 
 @cache
-def statement(extra: Extra, customer: str) -> str:
-    """The SELECT of a route; always the same text, so that PostgreSQL prepares it once."""
+def statement(extra: Extra, customer: str) -> SharedRead:
+    """The SELECT of a route; always the same, so that PostgreSQL prepares it once and callers share it."""
     columns = f", {extra.columns}" if extra.columns else ""
-    return SELECT.format(fits_host=KEY_FITS_HOST, columns=columns, customer=customer, joins=extra.joins)
+    text = SELECT.format(fits_host=KEY_FITS_HOST, columns=columns, customer=customer, joins=extra.joins)
+    return SharedRead(text)
 
 
 def find_caller(
@@ -141,12 +142,14 @@ def find_customer(
     return _caller(row)
 
 
-def _look_up(request: HttpRequest, key: str, sql: str, **params: str | int | datetime) -> tuple[Any, ...]:
+def _look_up(
+    request: HttpRequest, key: str, read: SharedRead, **params: str | int | datetime
+) -> tuple[Any, ...]:
     if not key:
         raise AuthMissing()
     if (known_by := digest(key)) is None:
         raise AuthInvalid()
-    row = fetch_one(sql, {"digest": known_by, "host": host_of(request), **params})
+    row = read.fetch_one({"digest": known_by, "host": host_of(request), **params})
     if row is None:
         raise AuthInvalid()
     return row

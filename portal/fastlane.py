@@ -63,6 +63,11 @@ def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[t
             raise
 
 
+def is_free() -> bool:
+    """Whether statements of this thread go to the pool, each a transaction of its own."""
+    return connection.connection is None and _pool() is not None
+
+
 def _kept(lent: psycopg.Connection[Any], sql: str) -> Cursor:
     """The connection's cursor for this text. The cursors hang on their connection, so that they go when the
     pool replaces it.

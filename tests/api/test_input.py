@@ -4,6 +4,7 @@ import contextlib
 import json
 import string
 import time
+from urllib.parse import parse_qsl
 
 import pytest
 from django.test import RequestFactory
@@ -225,6 +226,15 @@ def test_a_query_has_defaults_and_empty_means_no_filter():
 )
 def test_b1_b2_b3_a_query_parameter_has_one_spelling_and_a_range(query, field):
     assert set(details_of(ask, query)) == {field}
+
+
+@given(st.text(st.sampled_from("ab1=&%+;,~!./ \xe9"), max_size=20))
+def test_a_query_means_what_the_standard_library_says(query):
+    pairs = parse_qsl(query.encode("latin-1").decode("utf-8", "replace"), keep_blank_values=True)
+    try:
+        assert list(parse_query(query).items()) == pairs
+    except ValidationError:
+        assert "\xe9" in query or "%" in query or len(dict(pairs)) != len(pairs)
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=60))

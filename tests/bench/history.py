@@ -18,7 +18,7 @@ from tests.bench import load
 from tests.bench.cpu import Meter
 from tests.bench.load import Plan
 from tests.bench.report import Row
-from tests.bench.scale import in_bare_views
+from tests.bench.scale import timed
 from tests.bench.stack import DATABASE, Stack
 from tests.bench.world import COUNTRY, SERVICE, Shop
 
@@ -115,8 +115,7 @@ def over_http(stack: Stack, shop: Shop, seconds: float) -> Iterator[Row]:
     meter = Meter(*stack.portal_pids)
     result = fire(stack, first, 2 * seconds)
     reached = 1000 * meter.seconds() / result.count
-    note = in_bare_views(stack, reached, seconds=seconds)
-    yield Row("H1", "page of 100: CPU", reached, 1.5, False, "ms", note)
+    yield timed(stack, "H1", "page of 100: CPU", reached, 1.5, seconds=seconds)
 
 
 def fire(stack: Stack, requests: list[str], seconds: float) -> load.Result:

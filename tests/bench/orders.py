@@ -23,7 +23,7 @@ from tests.bench.cpu import Meter
 from tests.bench.load import Plan
 from tests.bench.recorded import Blank, recording, script
 from tests.bench.report import Row
-from tests.bench.scale import in_bare_views
+from tests.bench.scale import timed
 from tests.bench.stack import DATABASE, Stack, await_http, free_port, granian
 from tests.bench.world import COUNTRY, SANDBOX_KEY, SERVICE, Shop, control, gather_statistics, open_shop
 
@@ -55,7 +55,7 @@ def rows(stack: Stack, *, seconds: float) -> Iterator[Row]:
     yield Row("B2", "order, one hot tenant ÷ pgbench of its SQL", by_hot, 0.45, True)
     yield Row("B2", "order, one hot tenant ÷ many wallets", hot_by_many, 0.70, True)
     yield from cost(stack, spread, seconds)
-    yield from one_wallet(stack)
+    yield from one_wallet(stack, seconds)
     yield from connections(stack, hot)
 
 
@@ -138,12 +138,12 @@ def cost(stack: Stack, requests: list[str], seconds: float) -> Iterator[Row]:
             offer_ref=place.upstream_ref, ceiling_micros=place.cost_micros, our_ref=f"bench{n}",
         ))  # fmt: skip
     call = 1000 * (sum(os.times()[:2]) - before) / count
-    note = in_bare_views(stack, whole, seconds=seconds)
-    yield Row("B3", "order: CPU with the provider's call", whole, 1.9, False, "ms", note)
-    yield Row("B3", "order: CPU without it", whole - call, 1.2, False, "ms", f"the call alone: {call:.2f} ms")
+    yield timed(stack, "B3", "order: CPU with the provider's call", whole, 1.9, seconds=seconds)
+    yield timed(stack, "B3", "order: CPU without it", whole - call, 1.2, seconds=seconds,
+                note=f"the call alone: {call:.2f} ms")  # fmt: skip
 
 
-def one_wallet(stack: Stack) -> Iterator[Row]:
+def one_wallet(stack: Stack, seconds: float) -> Iterator[Row]:
     """32 parallel orders on one wallet, funded for exactly 200 of 400."""
     shop = open_shop("wallet", customers=1)
     customer = shop.customers[0]
@@ -152,7 +152,7 @@ def one_wallet(stack: Stack) -> Iterator[Row]:
     funded = 100_000_000 // 1_000_000
     result = load.fire(Plan(stack.web, 32, 30, [request], requests_in_all=2 * funded)).only(200, 402)
     sold = Activation.objects.filter(customer=customer, lease_state="leased").count()
-    yield Row("B4", "32 orders at once on one wallet: p99", result.p99, 120, False, "ms")
+    yield timed(stack, "B4", "32 orders at once on one wallet: p99", result.p99, 120, seconds=seconds)
     yield Row("B4", f"funded for {funded}: sold beyond or below", abs(sold - funded), 0, False, "numbers")
 
 

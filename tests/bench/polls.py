@@ -17,7 +17,7 @@ from tests.bench import load
 from tests.bench.cpu import Meter
 from tests.bench.load import Plan, Result, http
 from tests.bench.report import Row
-from tests.bench.scale import BARE, in_bare_views
+from tests.bench.scale import BARE, timed
 from tests.bench.stack import DATABASE, Stack
 from tests.bench.world import Shop, buy, control, gather_statistics
 
@@ -89,9 +89,7 @@ def cost(stack: Stack, name: str, polls: list[str], seconds: float) -> Iterator[
     sql, calls, meter = statements(stack), commands(cache), Meter(*stack.portal_pids)
     result = fire(stack.web, polls, seconds * 2)
     spent, called = meter.seconds(), commands(cache) - calls
-    reached = 1000 * spent / result.count
-    note = in_bare_views(stack, reached, seconds=seconds)
-    yield Row("P3", f"{name}: CPU", reached, 0.45, False, "ms", note)
+    yield timed(stack, "P3", f"{name}: CPU", 1000 * spent / result.count, 0.45, seconds=seconds)
     yield Row("P3", f"{name}: SQL statements", (statements(stack) - sql) / result.count, 1.005, False, "")
     yield Row("P3", f"{name}: Redis calls", called / result.count, 0.2, False, "")
 

@@ -21,6 +21,7 @@ from tests.bench import load
 from tests.bench.cpu import Meter
 from tests.bench.load import Plan, http
 from tests.bench.report import Row
+from tests.bench.scale import timed
 from tests.bench.stack import DATABASE, Stack
 from tests.bench.world import Shop
 
@@ -50,9 +51,8 @@ ORDER BY random() LIMIT %(offers)s
 
 def rows(stack: Stack, shop: Shop, *, seconds: float) -> Iterator[Row]:
     stock(stack)
-    yield Row(
-        "C3", f"rebuild of {OFFERS} offers: CPU", 1000 * rebuild(stack, shop), 300, False, "ms", "both lists"
-    )
+    yield timed(stack, "C3", f"rebuild of {OFFERS} offers: CPU", 1000 * rebuild(stack, shop), 300,
+                seconds=seconds, note="both lists")  # fmt: skip
     yield from over_http(stack, shop, seconds)
     yield from of_dialects(stack, shop, seconds)
 
