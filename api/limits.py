@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import structlog
@@ -32,14 +32,16 @@ TIMEOUT_SECONDS = 0.25
 
 @dataclass(slots=True)
 class Lease:
-    """What this worker may still let through in the present window."""
+    """What this worker may still let through in the present window. `turn`: who asks Redis for more."""
 
-    left: int
-    is_last: bool
+    left: int = 0
+    is_last: bool = False
+    is_counted: bool = False
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Limiter:
-    """The permits of one worker. Threads share it; two that lease at once only lease more."""
+    """The permits of one worker, which its threads share."""
 
     def __init__(self, connect: Callable[[], Redis], *, window_seconds: int = WINDOW_SECONDS) -> None:
         self._connect = connect
@@ -53,37 +55,38 @@ class Limiter:
         """Take one permit of `limit` per window for `subject` (a key or customer). Raises RateLimited."""
         window = int(time.time()) // self._seconds
         name = f"{route}:{subject}"
-        allowed = self._take(window, name)
-        if allowed is None:
-            allowed = self._lease(window, name, limit)
-        if not allowed:
-            raise RateLimited(reset=(window + 1) * self._seconds, limit=limit)
-
-    def _take(self, window: int, name: str) -> bool | None:
-        """Spend a permit that this worker holds. None: it holds none, but there may be more in Redis."""
         with self._lock:
             if window != self._window:
                 self._window = window
                 self._leases = {}
             lease = self._leases.get(name)
             if lease is None:
-                return None
+                lease = self._leases[name] = Lease()
             if lease.left > 0:
                 lease.left -= 1
-                return True
-            return False if lease.is_last else None
+                return
+        if not self._spend_of_more(lease, f"rate:{window}:{name}", limit):
+            raise RateLimited(reset=(window + 1) * self._seconds, limit=limit)
 
-    def _lease(self, window: int, name: str, limit: int) -> bool:
-        """Get another block and spend one permit of it."""
-        block = block_of(limit)
-        total = self._count(f"rate:{window}:{name}", block, is_first=name not in self._leases)
-        granted = limit if total is None else max(0, min(block, limit - (total - block)))
-        with self._lock:
-            if window == self._window:
-                lease = self._leases.setdefault(name, Lease(0, is_last=False))
-                lease.left += max(0, granted - 1)
+    def _spend_of_more(self, lease: Lease, key: str, limit: int) -> bool:
+        """Get another block, unless another thread just did, and spend one permit of it. Threads that all got
+        a block at once would hold more than the limit between them, and refuse a caller who is within it.
+        """
+        with lease.turn:
+            with self._lock:
+                if lease.left > 0:
+                    lease.left -= 1
+                    return True
+            if lease.is_last:
+                return False
+            block = block_of(limit)
+            total = self._count(key, block, is_first=not lease.is_counted)
+            granted = limit if total is None else max(0, min(block, limit - (total - block)))
+            with self._lock:
+                lease.left = max(0, granted - 1)
                 lease.is_last = total is None or total >= limit
-        return granted > 0
+                lease.is_counted = True
+            return granted > 0
 
     def _count(self, key: str, block: int, *, is_first: bool) -> int | None:
         """How many permits are gone after this block; None while Redis does not answer."""

@@ -1,6 +1,7 @@
 """Rates: nobody exceeds his figure, Redis is asked seldom, and its absence refuses nobody."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -63,6 +64,27 @@ def test_threads_of_one_worker_never_exceed_the_figure(redis):
     [thread.join() for thread in threads]
 
     assert sum(allowed) == 300
+
+
+def test_threads_that_come_at_once_within_the_figure_are_all_let_through(redis):
+    class SlowRedis(CountingRedis):
+        def __call__(self):
+            time.sleep(0.02)  # so that all wait for the same answer
+            return super().__call__()
+
+    counted = SlowRedis(redis)
+    limiter, allowed, ready = Limiter(counted), [], threading.Barrier(32)
+
+    def ask():
+        ready.wait()
+        allowed.append(spend(limiter, 9, limit=300))
+
+    threads = [threading.Thread(target=ask) for _ in range(32)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert allowed == [9] * 32
+    assert counted.calls == 29, "no thread leased beside another"
 
 
 def test_p3_a_poll_costs_at_most_a_fifth_of_a_redis_call(redis):
