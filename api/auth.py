@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -30,7 +30,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 MAY_READ = {Customer.Status.ACTIVE, Customer.Status.PAUSED}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Extra:
     """What a route reads along with its caller: columns, and the joins (on k, t, c) that bring them.
 
@@ -44,8 +44,7 @@ class Extra:
 NOTHING = Extra()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A key that is good here. `buyer` is the customer that the address names; None: there is none."""
 
     key_id: int

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 
 from api.auth import Caller
 
@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
     tenant_id: int
     customer_id: int
-    minute: datetime
+    minute: int  # since 1970
     dialect: str
     route: str
     outcome: str
@@ -58,7 +58,7 @@ class Latest:
 
     status: int
     count: int
-    last_at: datetime
+    last_at: float  # Unix seconds
     request_id: str
 
 
@@ -110,11 +110,11 @@ class Diary:
         self._lines: dict[Line, Latest] = {}
 
     def note(self, question: Question, outcome: str, status: int, request_id: str) -> None:
-        now = timezone.now()
+        now = time.time()
         line = Line(
             question.tenant_id,
             question.customer_id,
-            now.replace(second=0, microsecond=0),
+            int(now) // 60,
             question.dialect,
             question.route,
             outcome,
@@ -134,13 +134,18 @@ class Diary:
             lines, self._lines = self._lines, {}
         if not lines:
             return
-        rows = [(*line, last.status, last.count, last.last_at, last.request_id)
+        rows = [(line.tenant_id, line.customer_id, _moment(60 * line.minute), *line[3:],
+                 last.status, last.count, _moment(last.last_at), last.request_id)
                 for line, last in sorted(lines.items(), key=lambda each: each[0])]  # fmt: skip
         try:
             with connection.cursor() as cursor:
                 cursor.execute(WRITE, [list(column) for column in zip(*rows, strict=True)])
         except (DatabaseError, InterfaceError) as error:
             log.warning("requests_not_noted", lines=len(rows), error=type(error).__name__)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 diary = Diary()

@@ -38,7 +38,7 @@ class SharedRead:
     def __init__(self, sql: str) -> None:
         self.sql = sql
         self._lock = Lock()
-        self._reader: _Wish | None = None
+        self._reader: object = None
         self._since = 0.0
         self._waiting: list[_Wish] = []
 
@@ -46,25 +46,29 @@ class SharedRead:
         """The row, read after this was called, or None. Raises as `fastlane.fetch_all` does."""
         if not fastlane.is_free():
             return fastlane.fetch_one(self.sql, params)  # it may be in a transaction that others must not see
-        mine = _Wish(params)
         with self._lock:
-            if self._reader is None or monotonic() - self._since > PATIENCE_SECONDS:
-                self._appoint(mine, [mine])
-            else:
+            if self._reader is not None and monotonic() - self._since < PATIENCE_SECONDS:
+                mine = _Wish(params)
                 self._waiting.append(mine)
+            else:
+                mine = None
+                me = self._appoint(object())
+        if mine is not None:
+            return self._wait(mine)
+        try:
+            return fastlane.fetch_one(self.sql, params)
+        finally:
+            self._pass_on(me)
+
+    def _wait(self, mine: _Wish) -> Row | None:
+        """Until the row is there, or this thread is the one to read it with all that wait."""
         mine.turn.acquire()
         if mine.company:
             try:
                 self._read(mine.company)
             finally:
                 self._pass_on(mine)
-        return mine.row if mine.is_read else fastlane.fetch_one(self.sql, params)
-
-    def _appoint(self, reader: _Wish, company: list[_Wish]) -> None:
-        """Let this one read for all of them; the lock is held."""
-        self._reader, self._since = reader, monotonic()
-        reader.company = company
-        reader.turn.release()
+        return mine.row if mine.is_read else fastlane.fetch_one(self.sql, mine.params)
 
     def _read(self, company: list[_Wish]) -> None:
         """One for itself, several together. Several that fail, as when one asks for nonsense, are left to ask
@@ -86,7 +90,12 @@ class SharedRead:
             for one in others:
                 one.turn.release()
 
-    def _pass_on(self, reader: _Wish) -> None:
+    def _appoint(self, reader: object) -> object:
+        """Let this one read; the lock is held."""
+        self._reader, self._since = reader, monotonic()
+        return reader
+
+    def _pass_on(self, reader: object) -> None:
         """The next reader is the first that waits, for all that wait."""
         with self._lock:
             if self._reader is not reader:
@@ -94,7 +103,9 @@ class SharedRead:
             self._reader = None
             if self._waiting:
                 company, self._waiting = self._waiting, []
-                self._appoint(company[0], company)
+                company[0].company = company
+                self._appoint(company[0])
+                company[0].turn.release()
 
 
 class _Wish:
