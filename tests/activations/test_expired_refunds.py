@@ -8,6 +8,7 @@ from activations.models import Activation, MoneyAtRisk, RefundCheck
 from activations.services import closing
 from activations.services.checking import check_due, expire_due
 from activations.services.expired_refunds import check_expired_refunds
+from providers.models import Provider
 from tests.activations.conftest import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,3 +146,11 @@ def test_providers_that_promise_it_are_not_asked(make_supplier, now):
 
     assert check_expired_refunds(now) == 0
     assert (shop.upstream.calls["balance"], Activation.objects.count()) == (0, 1)
+
+
+def test_o7_a_provider_whose_protocol_is_gone_stops_nobody(shop, now):
+    check_expired_refunds(now)
+    Provider.objects.filter(pk=shop.provider.pk).update(protocol="gone")
+
+    assert check_expired_refunds(now + seconds(310)) == 0
+    assert RefundCheck.objects.get().due_at > now + seconds(310)
