@@ -1,10 +1,11 @@
-"""The web killed in the middle of an order, and more orders than connections (U4, O8)."""
+"""The web killed in the middle of an order, more orders than connections, callers at once (U4, O8, T1)."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from tests.processes.conftest import Shop
 from tests.stack import wait_until
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.slow]
@@ -52,3 +53,19 @@ def test_o8_of_more_orders_than_connections_some_wait_and_some_are_503_and_none_
     assert set(sold) <= {lease["phone"] for lease in shop.leases()}
     assert len(set(sold)) == len(sold)
     stack.kill("web")
+
+
+def test_t1_callers_who_come_at_once_are_each_shown_their_own(running, stack, shop):
+    _, opened = running
+    shops = [Shop(stack, each, shop.account) for each in opened["shops"][:4]]
+    orders = [(one, one.buy()) for one in shops for _ in range(2)]
+
+    def poll(number):
+        (mine, bought), (_, other) = orders[number % 8], orders[(number + 2) % 8]
+        foreign = mine.call("GET", f"/activation/{other['activation_id']}")
+        return mine.shown(bought) == bought, foreign.status_code
+
+    with ThreadPoolExecutor(32) as pool:
+        seen = set(pool.map(poll, range(200)))
+
+    assert seen == {(True, 404)}
