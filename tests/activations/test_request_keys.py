@@ -1,6 +1,5 @@
 """Request keys (M3), refusals before anything is sent, price tokens (F16), limits."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -104,13 +103,13 @@ def test_a_blocked_or_suspended_tenant_orders_nothing(shop, now):
         ({"blocked_until": later}, errors.LowSuccessRate),
     ]:
         with pytest.raises(expected):
-            shop.order(buyer=replace(shop.buyer, **changes), now=now)
+            shop.order(buyer=shop.buyer._replace(**changes), now=now)
 
     assert shop.upstream.calls["order"] == 0
 
 
 def test_f17_the_active_limit_is_the_customers_and_optionally_the_tenants(shop):
-    limited = replace(shop.buyer, max_active=2)
+    limited = shop.buyer._replace(max_active=2)
     for _ in range(2):
         shop.order(buyer=limited)
     with pytest.raises(errors.TooManyActive) as caught:
@@ -118,8 +117,8 @@ def test_f17_the_active_limit_is_the_customers_and_optionally_the_tenants(shop):
     assert caught.value.extra == {"limit": 2, "active": 2}
 
     with pytest.raises(errors.TooManyActive):
-        shop.order(buyer=replace(shop.neighbour(), tenant_max_active=2))
-    assert shop.order(buyer=replace(shop.neighbour(), tenant_max_active=3)).lease_state == "leased"
+        shop.order(buyer=shop.neighbour()._replace(tenant_max_active=2))
+    assert shop.order(buyer=shop.neighbour()._replace(tenant_max_active=3)).lease_state == "leased"
 
 
 def test_a_tenant_without_money_is_named_even_when_the_customer_has_none(make_shop):
