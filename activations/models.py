@@ -301,9 +301,15 @@ class Attempt(models.Model):
     )
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
+    look_at = models.DateTimeField(
+        null=True, help_text="When the provider's list is read again, lest it was sold late."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["our_ref"], name="attempt_reference_once")]
+        indexes = [
+            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="attempt_to_look_for")
+        ]
 
 
 class Message(models.Model):

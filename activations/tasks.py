@@ -11,6 +11,7 @@ from activations.history import count_due
 from activations.services import checking, draining
 from activations.services.auditing import audit
 from activations.services.callbacks import match_inbox
+from activations.services.checking.orphans import find_late
 from activations.services.endings import tell_due_ends
 from activations.services.erasing import erase_due
 from activations.services.exchanging import exchange_due
@@ -65,11 +66,12 @@ def expire_due_activations() -> None:
 
 @shared_task(ignore_result=True)
 def reconcile_due_activations() -> None:
-    """Find out about orders whose answer was lost, and about callbacks that came before their order; forget
-    keys and tokens that are past their time.
+    """Find out about orders whose answer was lost, about those sold after they were given up, and about
+    callbacks that came before their order; forget keys and tokens that are past their time.
     """
     match_inbox(timezone.now())
     checking.reconcile_due()
+    find_late()
     forget_old_keys(timezone.now())
 
 

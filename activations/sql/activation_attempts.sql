@@ -47,6 +47,13 @@ BEGIN
     END IF;
 END $$;
 
+-- From when on a settled attempt is looked for in its provider's list all the same: one that two lists did not show may
+-- have been sold late. NULL: its outcome is known for certain, or no list could tell.
+CREATE OR REPLACE FUNCTION attempt_look_at(p_outcome text, t activations_attempt, p_now timestamptz)
+RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_outcome = 'released' AND t.empty_lists >= 2 AND t.upstream_ref = '' THEN p_now END
+$$;
+
 -- No provider sold it: closed, hidden, money back. p_answer is what the request key answers from now on (NULL:
 -- the key is free again, because nothing was decided). An activation that is not ordering stays as it is.
 CREATE OR REPLACE FUNCTION activation_unsold(
@@ -64,7 +71,8 @@ BEGIN
         lease_state = 'unsold', activation_status = 'canceled', billing_status = 'released',
         refusal = p_refusal, updated_at = p_now, ended_at = p_now
     WHERE id = p_id RETURNING * INTO a;
-    UPDATE activations_attempt SET outcome = p_outcome, reason = p_reason, ended_at = p_now
+    UPDATE activations_attempt t SET
+        outcome = p_outcome, reason = p_reason, ended_at = p_now, look_at = attempt_look_at(p_outcome, t, p_now)
     WHERE our_ref = p_our_ref;
     DELETE FROM activations_check WHERE activation_id = p_id;
     IF p_answer IS NULL THEN

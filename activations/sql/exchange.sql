@@ -127,7 +127,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE activations_attempt SET outcome = p_outcome, reason = p_reason, ended_at = p_now
+    UPDATE activations_attempt t SET
+        outcome = p_outcome, reason = p_reason, ended_at = p_now, look_at = attempt_look_at(p_outcome, t, p_now)
     WHERE our_ref = x.our_ref AND activation_id = x.activation_id AND outcome IN ('', 'unknown');
     IF p_micros > 0 THEN
         PERFORM activation_at_risk(x.activation_id, x.tenant_id, x.provider_id, p_kind, p_micros, p_reason, p_now);

@@ -66,19 +66,20 @@ def match(
     matched: dict[str, ListedLease] = {}
     left = sorted((lease for lease in free if lease.created_at), key=lambda lease: str(lease.created_at))
     for row in sorted(lost, key=lambda row: row.started_at):
-        found = next((lease for lease in left if _fits(row, lease)), None)
+        found = next((lease for lease in left if fits(row, lease)), None)
         if found:
             left.remove(found)
             matched[row.our_ref] = found
     return matched
 
 
-def _fits(row: Sought, lease: ListedLease) -> bool:
+def fits(row: Sought, lease: ListedLease) -> bool:
+    """Whether this lease may be that order's, as far as one can tell without a reference."""
     if row.upstream_ref:
         return lease.upstream_ref == row.upstream_ref
-    assert lease.created_at is not None
     return (
-        lease.service == row.service
+        lease.created_at is not None
+        and lease.service == row.service
         and lease.country == row.country
         and (lease.cost_micros or 0) <= row.ceiling_micros
         and row.started_at - CLOCKS_DIFFER <= lease.created_at <= row.started_at + SOON_AFTER
