@@ -58,7 +58,8 @@ def operator_of(lease: Lease, *, asked: Asked) -> str:
 
 
 def is_identified(lease: Lease) -> bool:
-    return 0 < len(lease.upstream_ref) <= 80
+    """Whether its reference can be stored and asked about."""
+    return 0 < len(lease.upstream_ref) <= 80 and lease.upstream_ref.isprintable()
 
 
 def terms_of(

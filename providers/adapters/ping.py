@@ -13,12 +13,14 @@ from typing import Any, ClassVar
 
 from providers.adapters.reading import (
     asks_to_wait_until,
+    id_of,
     iso_time,
     json_of,
     list_of,
     micros_of,
     micros_or_none,
     object_of,
+    path_id,
     share_of,
     text_of,
     words_in,
@@ -144,10 +146,10 @@ class Ping(Adapter):
         return self._write("/orders/create", lambda reply: _lease(reply, "verification"), wish)
 
     def status(self, *, upstream_ref: str) -> Call[Status]:
-        return self._read(f"/orders/{_id(upstream_ref)}/poll", read_status)
+        return self._read(f"/orders/{path_id(upstream_ref)}/poll", read_status)
 
     def cancel(self, *, upstream_ref: str) -> Call[int | None]:
-        path = f"/orders/{_id(upstream_ref)}/cancel"
+        path = f"/orders/{path_id(upstream_ref)}/cancel"
         return self._write(path, lambda reply: _refund(reply, "verification"))
 
     def catalogue(self) -> Sequence[Call[Sequence[CatalogueItem]]]:
@@ -174,16 +176,16 @@ class Ping(Adapter):
         return self._write("/rentals/create", lambda reply: _lease(reply, "rental"), wish)
 
     def rental_status(self, *, upstream_ref: str) -> Call[Status]:
-        path = f"/rentals/{_id(upstream_ref)}/messages"
+        path = f"/rentals/{path_id(upstream_ref)}/messages"
         return self._read(path, read_messages, max_bytes=LONG_BYTES)
 
     def extend_rental(
         self, *, upstream_ref: str, hours: int, ceiling_micros: int, our_ref: str
     ) -> Call[Extension]:
-        return self._write(f"/rentals/{_id(upstream_ref)}/extend", read_extension, {"days": _days(hours)})
+        return self._write(f"/rentals/{path_id(upstream_ref)}/extend", read_extension, {"days": _days(hours)})
 
     def cancel_rental(self, *, upstream_ref: str) -> Call[int | None]:
-        return self._write(f"/rentals/{_id(upstream_ref)}/cancel", lambda reply: _refund(reply, "rental"))
+        return self._write(f"/rentals/{path_id(upstream_ref)}/cancel", lambda reply: _refund(reply, "rental"))
 
     # --- calls ---
 
@@ -237,12 +239,6 @@ class Ping(Adapter):
         return re.sub(r"/v1(/nonvoip)?/*$", "", self.account.base_url) + "/v1/nonvoip"
 
 
-def _id(upstream_ref: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", upstream_ref):
-        raise UnknownToUpstream("that is no id of an order or rental")
-    return upstream_ref
-
-
 def _days(hours: int) -> int:
     """Rentals run by whole days. Raises UnknownToUpstream for what is none."""
     if hours % 24 or not 1 <= hours // 24 <= 30:
@@ -256,7 +252,7 @@ def _days(hours: int) -> int:
 def _lease(reply: Reply, kind: str) -> Lease:
     facts = object_of(_content(reply)[kind])
     return Lease(
-        upstream_ref=text_of(facts["public_id"]),
+        upstream_ref=id_of(facts["public_id"]),
         phone=digits_of(facts["phone_number"]),
         cost_micros=_cost(facts, "cost"),
         expire_at=iso_time(facts.get("expires_at")),

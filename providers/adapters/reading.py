@@ -19,11 +19,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 
-from providers.contract import Account, BadOptions, OutcomeUnknown, Reply, T
+from providers.contract import Account, BadOptions, OutcomeUnknown, Reply, T, UnknownToUpstream
 
 CENT_MICROS = 10_000
 DOLLAR_MICROS = 1_000_000
 LARGEST_MICROS = 1_000_000_000_000_000  # a thousand million dollars: more is a slip
+# Stands in an address as it is, and cannot be `..`.
+ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_~.:-]{0,79}")
 PLAIN = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,20})?")
 OLDEST, NEWEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
@@ -58,6 +60,26 @@ def text_of(value: object) -> str:
     if not isinstance(value, str):
         raise OutcomeUnknown("not a text where one should be")
     return value
+
+
+def id_of(value: object) -> str:
+    """An upstream's id of something of ours. One that could not be asked about later is none at all: the
+    order is then one whose outcome is unknown, and its line of a list is left out.
+    """
+    if not is_id(value):
+        raise OutcomeUnknown("an id that is none")
+    return text_of(value)
+
+
+def is_id(value: object) -> bool:
+    return isinstance(value, str) and ID.fullmatch(value) is not None
+
+
+def path_id(upstream_ref: str) -> str:
+    """An id as part of an address. Raises UnknownToUpstream."""
+    if not is_id(upstream_ref):
+        raise UnknownToUpstream("that is no id")
+    return upstream_ref
 
 
 def all_readable(read: Callable[..., T], lines: Iterable[Sequence[Any]]) -> list[T]:

@@ -1,9 +1,11 @@
 """What is peculiar to the ping adapter: whole days, pages, options."""
 
+import json
+
 import pytest
 
 from providers.adapters.ping import Ping
-from providers.contract import Account, BadOptions, UnknownToUpstream
+from providers.contract import Account, BadOptions, OutcomeUnknown, Reply, UnknownToUpstream
 from providers.http import send, send_all
 from providers.registry import check_options
 from tests.suppliers.ping import products
@@ -37,6 +39,21 @@ def test_a_reference_that_is_none_reaches_no_address(ref):
     for call in (adapter().status, adapter().cancel, adapter().rental_status, adapter().cancel_rental):
         with pytest.raises(UnknownToUpstream):
             call(upstream_ref=ref)
+
+
+def test_o7_an_order_with_an_id_that_cannot_be_asked_about_is_an_unknown_outcome():
+    facts = {"public_id": "a/b", "phone_number": "+12125550001", "cost": 0.5, "currency": "USD"}
+    content = {"result": "success", "verification": facts, "rental": facts}
+    wish = {"service": "s", "country": "US", "operator": "any", "offer_ref": "svc_1", "our_ref": "o"}
+    for call in (
+        adapter().order(ceiling_micros=1_000_000, **wish),
+        adapter().rent(ceiling_micros=1_000_000, hours=24, **wish),
+    ):
+        with pytest.raises(OutcomeUnknown):
+            call.read(Reply(201, json.dumps(content)))
+        facts["public_id"] = "ord_1"
+        assert call.read(Reply(201, json.dumps(content))).upstream_ref == "ord_1"
+        facts["public_id"] = "a/b"
 
 
 @pytest.mark.parametrize("days", ["7", [0], [31], [7.0], [True], {"a": 1}])

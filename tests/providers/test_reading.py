@@ -14,17 +14,19 @@ from providers.adapters.reading import (
     ceiling_in,
     cents_of,
     dollars,
+    id_of,
     iso_time,
     json_of,
     micros_of,
     micros_or_none,
+    path_id,
     share_of,
     unit_of,
     unix_time,
     words_in,
     zone_of,
 )
-from providers.contract import Account, BadOptions, OutcomeUnknown, Reply
+from providers.contract import Account, BadOptions, OutcomeUnknown, Reply, UnknownToUpstream
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,21 @@ from providers.contract import Account, BadOptions, OutcomeUnknown, Reply
 )
 def test_an_amount_is_converted_once_to_the_nearest_micro(amount, micros):
     assert micros_of(amount) == micros
+
+
+@pytest.mark.parametrize("text", ["ord_1", "abc.def", "a" * 80, "0199-ffee:3", "~x"])
+def test_o7_an_id_is_what_can_be_asked_about(text):
+    assert id_of(text) == path_id(text) == text
+
+
+@pytest.mark.parametrize(
+    "slip", [None, 7, "", "a b", "a/b", "a\0b", "a\n", "..", "a?b", "a%2f", "\u00e9", "\ud800", "a" * 81]
+)
+def test_o7_an_id_that_could_not_be_asked_about_is_none(slip):
+    with pytest.raises(OutcomeUnknown):
+        id_of(slip)
+    with pytest.raises(UnknownToUpstream):
+        path_id(slip)
 
 
 def test_another_currency_is_worth_its_rate():

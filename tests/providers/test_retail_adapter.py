@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from providers.adapters.retail import Retail
-from providers.contract import Account, BadOptions, PriceTooLow, Refused, UnknownToUpstream, UpstreamState
+from providers.contract import (
+    Account,
+    BadOptions,
+    OutcomeUnknown,
+    PriceTooLow,
+    Refused,
+    Reply,
+    UnknownToUpstream,
+    UpstreamState,
+)
 from providers.http import send, send_all
 from providers.registry import check_options
 
@@ -27,6 +36,32 @@ def order(adapter, **facts):
 
 
 # --- orders ---
+
+
+LINE = {
+    "activation_id": "abc",
+    "phone": "12125550001",
+    "price": 40,
+    "service_id": "telegram",
+    "country_id": "us",
+    "activation_status": "active",
+    "sms_status": "smsRequested",
+}
+
+
+def test_o7_a_line_whose_id_cannot_be_asked_about_is_left_out_and_others_are_read():
+    lines = [LINE | {"activation_id": odd} for odd in ("a\0b", "a/b", 7, "x" * 81)]
+
+    listed = adapter().list_active().read(Reply(200, json.dumps([*lines, LINE])))
+
+    assert [lease.upstream_ref for lease in listed] == ["abc"]
+
+
+def test_o7_an_order_with_an_id_that_cannot_be_asked_about_is_an_unknown_outcome():
+    read = order(adapter()).read
+    assert read(Reply(200, json.dumps(LINE))).upstream_ref == "abc"
+    with pytest.raises(OutcomeUnknown):
+        read(Reply(200, json.dumps(LINE | {"activation_id": "a/b"})))
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
+
+import structlog
 
 from activations import policy
 from activations.database import rows, run
+from activations.services.checking.apart import apart, ask_all
 from activations.services.checking.claims import Due, leases_by_reference, next_check, put_back
 from activations.services.checking.orphans import compare
 from activations.services.checking.settling import failed, judge_ended, settle
-from portal.encryption import SecretUnreadable
 from providers import health
-from providers.contract import Adapter, Call, Can, ListedLease, ProviderError, Status, UpstreamState
-from providers.http import send_all, send_many
+from providers.contract import Adapter, Can, ListedLease, ProviderError, Status, UpstreamState
+from providers.http import send_all
 from providers.models import Provider
 from providers.registry import adapter_for
 
+log = structlog.get_logger(__name__)
 QUIET = {UpstreamState.WAITING, UpstreamState.RETRYING, UpstreamState.UNKNOWN}
 HALF_A_BEAT = timedelta(milliseconds=500)  # sweeps come once a second: due a little early is on time
 
@@ -46,19 +50,20 @@ def check_due_lists(now: datetime) -> int:
         row["provider_id"]: row for row in rows(CLAIM_LISTS, {"now": now, "until": now + policy.CLAIM})
     }
     providers = Provider.objects.in_bulk(claimed)
-    calls: list[tuple[Provider, Call[Sequence[ListedLease]]]] = []
+    calls = []
     for provider in providers.values():
-        try:
+        with apart("provider_not_asked", provider=provider.pk):  # its numbers' own rows show the reason
             adapter = adapter_for(provider)
-        except (KeyError, SecretUnreadable):
-            continue  # its numbers' own rows are parked with the reason when they come due
-        if Can.MESSAGES_IN_LIST in adapter.can:
-            calls.append((provider, adapter.list_active()))
-    for provider, listed, error in send_many(calls):
-        if error is not None or listed is None:
-            _list_failed(provider, error, tries=claimed[provider.pk]["tries"], now=now)
-            continue
-        _work(provider, listed, compared_at=claimed[provider.pk]["compared_at"], now=now)
+            if Can.MESSAGES_IN_LIST in adapter.can:
+                calls.append((provider, adapter.list_active))
+    for provider, listed, error in ask_all(calls):
+        tries, compared_at = claimed[provider.pk]["tries"], claimed[provider.pk]["compared_at"]
+        with apart("list_failed", partial(_later, provider, tries=tries, now=now), provider=provider.pk):
+            if error is not None:
+                health.note_failure(provider.pk, error, now)  # the health row tells it once (U5)
+                _later(provider, reason=error.code, tries=tries, now=now)
+            elif listed is not None:
+                _work(provider, listed, compared_at=compared_at, now=now)
     return len(calls)
 
 
@@ -83,10 +88,9 @@ def _work(
     )
 
 
-def _list_failed(provider: Provider, error: ProviderError | None, *, tries: int, now: datetime) -> None:
-    """Asked again later and later, at most a minute; the health row tells it once (U5)."""
-    if error is not None:
-        health.note_failure(provider.pk, error, now)
+def _later(provider: Provider, *, reason: str, tries: int, now: datetime) -> None:
+    """Asked again later and later, at most a minute."""
+    log.info("list_waits", provider=provider.pk, reason=reason)
     wait = min(provider.check_seconds * 2 ** min(tries, 6), 60)
     run(
         "UPDATE activations_listcheck SET due_at = %(due)s, tries = least(tries + 1, 1000)"

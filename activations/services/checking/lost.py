@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.db import IntegrityError
@@ -20,13 +22,13 @@ from activations.database import call, rows, run
 from activations.hints import tell_browser
 from activations.phones import clean_phone
 from activations.services import leases, steps
-from activations.services.checking.claims import leases_by_reference
+from activations.services.checking.apart import apart
+from activations.services.checking.claims import leases_by_reference, note_failed
 from activations.services.checking.matching import Lost, match
 from activations.services.checking.settling import settle
 from activations.services.kept_fees import note_fee_of_unsold
 from activations.services.steps import Deal, Failure
 from portal import errors
-from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import (
     Adapter,
@@ -74,19 +76,17 @@ def reconcile_due(now: datetime | None = None) -> int:
     for row in rows(CLAIM_LOST, claim):
         grouped[row["provider_id"]].append(Lost(**row))
     for provider_id, lost in grouped.items():
-        _reconcile(Provider.objects.get(pk=provider_id), lost, now=now)
+        with apart("provider_not_asked", partial(_stumbled, lost, now=now), provider=provider_id):
+            _reconcile(Provider.objects.get(pk=provider_id), lost, now=now)
     return sum(len(lost) for lost in grouped.values())
 
 
 def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
-    try:
-        adapter = adapter_for(provider)
-    except (KeyError, SecretUnreadable) as error:
-        _wait_all(lost, reason=type(error).__name__, now=now)
-        return
+    adapter = adapter_for(provider)
     if Can.LIST_ACTIVE not in adapter.can:
         for row in lost:
-            _without_list(row, provider, adapter, now=now)
+            with _apart(row, now=now):
+                _without_list(row, provider, adapter, now=now)
         return
     try:
         listed = send_all(adapter.list_active())
@@ -103,7 +103,8 @@ def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
         by_reference=Can.OWN_REFERENCE in adapter.can,
     )
     for row in lost:
-        _decide(row, matched.get(row.our_ref), provider=provider, adapter=adapter, now=now)
+        with _apart(row, now=now):
+            _decide(row, matched.get(row.our_ref), provider=provider, adapter=adapter, now=now)
 
 
 def _decide(
@@ -116,7 +117,7 @@ def _decide(
     elif found.state not in OPEN:
         _release(row, reason=f"upstream says {found.state.value}", now=now)
     else:
-        lease = Lease(found.upstream_ref, found.phone, found.cost_micros)
+        lease = Lease(found.upstream_ref, found.phone, found.cost_micros, found.expire_at)
         flaw = leases.flaw_of(lease, ceiling_micros=row.ceiling_micros, exclude_prefixes=row.exclude_prefixes)
         if flaw or row.upstream_ref:
             _cancel_there(row, found.upstream_ref, provider=provider, adapter=adapter, now=now)
@@ -211,6 +212,21 @@ def _release(row: Lost, *, reason: str, now: datetime) -> None:
     )
     log.info("order_released", activation=row.hex_id, reason=reason)
     tell_browser(tenant_id=row.tenant_id, customer_id=row.customer_id, hex_id=row.hex_id)
+
+
+def _apart(row: Lost, *, now: datetime) -> AbstractContextManager[None]:
+    return apart("lost_order_failed", partial(_stumbled, [row], now=now), activation=row.hex_id)
+
+
+def _stumbled(lost: Sequence[Lost], *, reason: str, now: datetime) -> None:
+    """Tried again later and later (O7). Parked only when not even its longest life can end it."""
+    for row in lost:
+        later = partial(note_failed, [row.id], now=now)
+        if row.started_at + policy.ORDER_LONGEST > now:
+            later(reason=reason, park=False)
+            continue
+        with apart("lost_order_failed", partial(later, park=True), activation=row.hex_id):
+            _wait(row, now=now)
 
 
 def _wait_all(lost: Iterable[Lost], *, reason: str, now: datetime) -> None:

@@ -6,14 +6,14 @@ It is due on the number's check and told by a sweep, so that nobody waits for a 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from activations import policy
 from activations.database import rows, run
-from portal.encryption import SecretUnreadable
-from providers.contract import Adapter, Call, Can, Refused
-from providers.http import send_many
+from activations.services.checking.apart import Unaskable, apart, ask_all
+from providers.contract import Adapter, Can, Refused
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -55,13 +55,13 @@ def tell_ready(now: datetime) -> None:
     hints = [hint for row in rows(CLAIM, claim) if (hint := Hint(**row)).is_wanted]
     adapters = _adapters({hint.provider_id for hint in hints})
     told = [hint.id for hint in hints if hint.provider_id not in adapters]
-    calls: list[tuple[Hint, Call[None]]] = [
-        (hint, adapters[hint.provider_id].ready(upstream_ref=hint.upstream_ref))
+    calls = [
+        (hint, partial(adapters[hint.provider_id].ready, upstream_ref=hint.upstream_ref))
         for hint in hints
         if hint.provider_id in adapters
     ]
-    for hint, _, error in send_many(calls):
-        if error is None or isinstance(error, Refused):
+    for hint, _, error in ask_all(calls):
+        if error is None or isinstance(error, Refused | Unaskable):
             told.append(hint.id)
     if told:
         run(TOLD, {"ids": told})
@@ -71,10 +71,8 @@ def _adapters(provider_ids: set[int]) -> dict[int, Adapter]:
     """Of the providers that want to hear it."""
     found = {}
     for provider in Provider.objects.filter(pk__in=provider_ids):
-        try:
+        with apart("provider_not_asked", provider=provider.pk):
             adapter = adapter_for(provider)
-        except (KeyError, SecretUnreadable):
-            continue
-        if Can.READY in adapter.can:
-            found[provider.pk] = adapter
+            if Can.READY in adapter.can:
+                found[provider.pk] = adapter
     return found

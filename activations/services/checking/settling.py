@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-
-import structlog
-from django.db import Error
+from functools import partial
 
 from activations import policy
 from activations.services.checking import news
+from activations.services.checking.apart import apart
 from activations.services.checking.claims import Due, note_failed, put_back
 from activations.services.judging import judge
-from activations.services.receiving import Unstorable
 from providers.contract import Status, UpstreamState
-
-log = structlog.get_logger(__name__)
 
 
 def settle(row: Due, status: Status, *, now: datetime) -> bool:
     """Act on one answer; False when it brought no news. A row that cannot be worked is parked in time, and
     its neighbours go on (O7).
     """
-    try:
+    mine = [] if row.is_former else [row.id]
+    with apart("check_failed", partial(note_failed, mine, now=now, park=True), activation=row.hex_id):
         return news.apply(
             row, state=status.state, messages=status.messages, cost_micros=status.cost_micros, now=now
         )
-    except (Unstorable, Error) as error:
-        if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
-            raise  # the connection is gone: nothing to do with this row
-        log.error("check_failed", activation=row.hex_id, reason=type(error).__name__)
-        if not row.is_former:
-            note_failed([row.id], reason=type(error).__name__, now=now, park=True)
-        return True
+    return True
 
 
-def failed(due: Collection[Due], *, reason: str, now: datetime) -> None:
-    """The provider could not be asked. A number past its time and the grace is closed all the same (M8)."""
+def failed(due: Collection[Due], *, reason: str, now: datetime, park: bool = False) -> None:
+    """The provider could not be asked. A number past its time and the grace is closed all the same (M8).
+    `park`: it is these rows that cannot be asked about.
+    """
     late = [row for row in due if row.awaits_any and row.expire_at + policy.EXPIRY_GRACE <= now]
     for row in late:
         news.close_due(row, to="expired", upstream_state=UpstreamState.UNKNOWN.value, now=now)
@@ -47,7 +40,7 @@ def failed(due: Collection[Due], *, reason: str, now: datetime) -> None:
     put_back(expiring)
     judge_ended(late, now=now)
     others = [row.id for row in due if row.id not in gone | expiring.keys()]
-    note_failed(others, reason=reason, now=now, park=False)
+    note_failed(others, reason=reason, now=now, park=park)
 
 
 def judge_ended(changed: Collection[Due], *, now: datetime) -> None:

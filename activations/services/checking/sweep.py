@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from math import ceil
 from uuid import UUID
 
-import structlog
 from django.utils import timezone
 
 from activations import policy
 from activations.services.checking import lists, news
+from activations.services.checking.apart import Unaskable, apart, ask_all
 from activations.services.checking.claims import (
     Due,
     by_provider,
@@ -26,7 +27,6 @@ from activations.services.checking.claims import (
 from activations.services.checking.deferred import cancel_due
 from activations.services.checking.settling import failed, judge_ended, settle
 from activations.services.kept_fees import note_kept_fee
-from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import (
     Adapter,
@@ -36,11 +36,9 @@ from providers.contract import (
     UnknownToUpstream,
     UpstreamState,
 )
-from providers.http import send_many
 from providers.models import Provider
 from providers.registry import adapter_for
 
-log = structlog.get_logger(__name__)
 SELDOM_SECONDS = 3_600  # where there is nobody to ask; each number's own end comes first
 
 
@@ -62,15 +60,11 @@ def ask_about(batch: list[Due], *, now: datetime) -> None:
     providers = Provider.objects.in_bulk(grouped)
     singles: list[tuple[Due, Adapter]] = []
     for provider_id, due in grouped.items():
-        provider = providers[provider_id]
-        try:
-            adapter = adapter_for(provider)
-        except (KeyError, SecretUnreadable) as error:
-            failed(due, reason=type(error).__name__, now=now)
-            continue
-        if Can.MESSAGES_IN_LIST in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
-            due = lists.ask_by_list(provider, adapter, due, now=now)
-        singles += [(row, adapter) for row in due]
+        with apart("provider_not_asked", partial(failed, due, now=now), provider=provider_id):
+            adapter = adapter_for(providers[provider_id])
+            if Can.MESSAGES_IN_LIST in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
+                due = lists.ask_by_list(providers[provider_id], adapter, due, now=now)
+            singles += [(row, adapter) for row in due]
     _ask_singly(singles, providers, now=now)
 
 
@@ -87,13 +81,16 @@ class Round:
     gone: set[UUID] = field(default_factory=set)
     changed: list[Due] = field(default_factory=list)
     unheard: list[Due] = field(default_factory=list)
+    unaskable: list[Due] = field(default_factory=list)
     resend: list[Due] = field(default_factory=list)
     error: ProviderError | None = None
 
     def take(self, row: Due, status: Status | None, error: ProviderError | None, *, now: datetime) -> None:
         self.left -= 1
         status = status or Status(UpstreamState.GONE)
-        if error is not None and not isinstance(error, UnknownToUpstream):
+        if isinstance(error, Unaskable):
+            self.unaskable.append(row)
+        elif error is not None and not isinstance(error, UnknownToUpstream):
             self.error = error
             self.unheard.append(row)
         elif settle(row, status, now=now):
@@ -101,7 +98,8 @@ class Round:
         else:
             self._ask_again(row, status, now=now)
         if not self.left:
-            self.write(now=now)
+            with apart("answers_not_written", provider=self.provider.pk):
+                self.write(now=now)
 
     def _ask_again(self, row: Due, status: Status, *, now: datetime) -> None:
         self.again[row.id] = next_check(row, interval_seconds=self.interval_seconds, now=now)
@@ -117,6 +115,7 @@ class Round:
         if self.error is not None:
             health.note_failure(self.provider.pk, self.error, now, times=len(self.unheard))
             failed(self.unheard, reason=self.error.code, now=now)
+        failed(self.unaskable, reason=Unaskable.code, now=now, park=True)
 
 
 def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provider], *, now: datetime) -> None:
@@ -126,13 +125,13 @@ def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provide
         number: Round(providers[number], _interval(providers[number], adapters[number]), count)
         for number, count in counts.items()
     }
-    calls = []
+    questions = []
     for row, adapter in singles:
         if Can.STATUS in adapter.can:
-            calls.append((row, adapter.status(upstream_ref=row.upstream_ref)))
+            questions.append((row, partial(adapter.status, upstream_ref=row.upstream_ref)))
         else:  # only its callbacks tell anything
             rounds[row.provider_id].take(row, Status(UpstreamState.UNKNOWN), None, now=now)
-    for row, status, error in send_many(calls):
+    for row, status, error in ask_all(questions):
         rounds[row.provider_id].take(row, status, error, now=now)
     _cancel_again(
         [(row, adapters[row.provider_id]) for one in rounds.values() for row in one.resend], now=now
@@ -154,12 +153,14 @@ def _interval(provider: Provider, adapter: Adapter) -> int:
 def _cancel_again(resend: list[tuple[Due, Adapter]], *, now: datetime) -> None:
     """Repeat cancels that were lost on their way (U10)."""
     calls = [
-        (row, adapter.cancel(upstream_ref=row.upstream_ref))
+        (row, partial(adapter.cancel, upstream_ref=row.upstream_ref))
         for row, adapter in resend
         if Can.CANCEL in adapter.can
     ]
-    for row, refunded, error in send_many(calls):
-        if error is None:
+    for row, refunded, error in ask_all(calls):
+        if error is not None:
+            continue
+        with apart("cancel_failed", activation=row.hex_id):
             news.close_due(row, to="canceled", upstream_state=UpstreamState.CANCELED.value, now=now)
             note_kept_fee(row.id, refunded_micros=refunded, now=now)
             judge_ended([row], now=now)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 from django.db import IntegrityError
@@ -16,10 +17,10 @@ from django.db import IntegrityError
 from activations import policy
 from activations.database import call, rows, run
 from activations.services import leases
+from activations.services.checking.apart import apart
 from activations.services.checking.claims import leases_by_reference
 from activations.services.checking.matching import match
 from activations.services.exchanging.buying import note_swap, take_lease
-from portal.encryption import SecretUnreadable
 from providers import health
 from providers.contract import Adapter, Can, Lease, ListedLease, ProviderError, UpstreamState
 from providers.http import send_all
@@ -78,15 +79,12 @@ def find_bought(now: datetime) -> None:
     for row in rows(CLAIM, claim):
         grouped[row["provider_id"]].append(Lost(**row))
     for provider_id, lost in grouped.items():
-        _find(Provider.objects.get(pk=provider_id), lost, now=now)
+        with apart("provider_not_asked", partial(_wait_all, lost, now=now), provider=provider_id):
+            _find(Provider.objects.get(pk=provider_id), lost, now=now)
 
 
 def _find(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
-    try:
-        adapter = adapter_for(provider)
-    except (KeyError, SecretUnreadable):
-        _wait_all(lost, now=now)
-        return
+    adapter = adapter_for(provider)
     if Can.LIST_ACTIVE not in adapter.can:
         for row in lost:
             _without_list(row, now=now)
@@ -95,17 +93,18 @@ def _find(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
         listed = send_all(adapter.list_active())
     except ProviderError as error:
         health.note_failure(provider.pk, error, now)
-        _wait_all(lost, now=now)
+        _wait_all(lost, reason=error.code, now=now)
         return
     refs = [one.upstream_ref for one in listed]
     taken = {row.upstream_ref for row in leases_by_reference(provider.pk, refs)}
     free = [one for one in listed if one.upstream_ref not in taken]
     matched = match(lost, free, by_reference=Can.OWN_REFERENCE in adapter.can)
     for row in lost:
-        if row.our_ref in matched:
-            _found(row, matched[row.our_ref], provider=provider, adapter=adapter, now=now)
-        else:
-            _not_listed(row, now=now)
+        with apart("exchange_failed", partial(_wait_all, [row], now=now), activation=row.hex_id):
+            if row.our_ref in matched:
+                _found(row, matched[row.our_ref], provider=provider, adapter=adapter, now=now)
+            else:
+                _not_listed(row, now=now)
 
 
 def _found(row: Lost, found: ListedLease, *, provider: Provider, adapter: Adapter, now: datetime) -> None:
@@ -113,7 +112,7 @@ def _found(row: Lost, found: ListedLease, *, provider: Provider, adapter: Adapte
     if found.state not in OPEN:
         _end(row, "unsold", reason=f"upstream says {found.state.value}", now=now)
         return
-    lease = Lease(found.upstream_ref, found.phone, found.cost_micros)
+    lease = Lease(found.upstream_ref, found.phone, found.cost_micros, found.expire_at)
     unwanted = row.exclude_prefixes
     try:
         word = take_lease(
@@ -154,9 +153,11 @@ def _without_list(row: Lost, *, now: datetime) -> None:
         _wait(row, now=now)
 
 
-def _wait_all(lost: Iterable[Lost], *, now: datetime) -> None:
+def _wait_all(lost: Iterable[Lost], *, reason: str, now: datetime) -> None:
+    log.info("lost_exchanges_wait", reason=reason)
     for row in lost:
-        _wait(row, now=now)
+        with apart("exchange_failed", activation=row.hex_id):
+            _wait(row, now=now)
 
 
 def _wait(row: Lost, *, now: datetime) -> None:

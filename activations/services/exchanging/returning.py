@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
-from django.db import Error
 
 from activations import policy
 from activations.database import call, rows, run
+from activations.services.checking.apart import apart, ask_all
 from activations.services.checking.claims import FORMER_COLUMNS, Due
-from activations.services.receiving import Unstorable, receive_all
-from portal.encryption import SecretUnreadable
+from activations.services.receiving import receive_all
 from providers import health
 from providers.contract import (
     Adapter,
-    Call,
     Can,
     ProviderError,
     Status,
@@ -27,7 +27,6 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
-from providers.http import send_many
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -79,19 +78,14 @@ def give_back(now: datetime) -> None:
     """Ask about every former number that is due, and cancel there what stayed silent."""
     formers = _claim(now)
     asked = [one for one in formers if Can.STATUS in one.adapter.can]
-    questions: list[tuple[Former, Call[Status]]] = [
-        (one, one.adapter.status(upstream_ref=one.number.upstream_ref)) for one in asked
-    ]
-    silent = [
-        former for former, status, error in send_many(questions) if _hear(former, status, error, now=now)
-    ]
+    questions = [(one, partial(one.adapter.status, upstream_ref=one.number.upstream_ref)) for one in asked]
+    silent = [former for former, status, error in ask_all(questions) if _hear(former, status, error, now=now)]
     no_news = Status(UpstreamState.UNKNOWN)  # an option of the account may have taken the question away since
     silent += [one for one in formers if one not in asked and _hear(one, no_news, None, now=now)]
-    cancels: list[tuple[Former, Call[int | None]]] = [
-        (one, one.adapter.cancel(upstream_ref=one.number.upstream_ref)) for one in silent
-    ]
-    for former, refunded, error in send_many(cancels):
-        _canceled(former, refunded, error, now=now)
+    cancels = [(one, partial(one.adapter.cancel, upstream_ref=one.number.upstream_ref)) for one in silent]
+    for former, refunded, error in ask_all(cancels):
+        with _apart(former, now=now):
+            _canceled(former, refunded, error, now=now)
 
 
 def _claim(now: datetime) -> list[Former]:
@@ -102,20 +96,30 @@ def _claim(now: datetime) -> list[Former]:
     providers = Provider.objects.in_bulk(grouped)
     found = []
     for provider_id, of_it in grouped.items():
-        provider = providers[provider_id]
-        try:
-            adapter = adapter_for(provider)
-        except (KeyError, SecretUnreadable) as error:
-            log.error("former_numbers_wait", provider=provider_id, reason=type(error).__name__)
-            continue  # they come back when the claim is over
-        for row in of_it:
-            facts = row.pop("exchange_id"), row.pop("cancelable_after")
-            found.append(Former(*facts, Due(**row), provider, adapter))
+        with apart("provider_not_asked", provider=provider_id):
+            adapter = adapter_for(providers[provider_id])
+            for row in of_it:
+                facts = row.pop("exchange_id"), row.pop("cancelable_after")
+                found.append(Former(*facts, Due(**row), providers[provider_id], adapter))
     return found
+
+
+def _apart(former: Former, *, now: datetime) -> AbstractContextManager[None]:
+    return apart("check_failed", partial(_stumbled, former, now=now), activation=former.number.hex_id)
+
+
+def _stumbled(former: Former, *, reason: str, now: datetime) -> None:
+    _later(former, now=now, failed=True)
 
 
 def _hear(former: Former, status: Status | None, error: ProviderError | None, *, now: datetime) -> bool:
     """Act on what the provider says of it; True when it is to be cancelled now."""
+    with _apart(former, now=now):
+        return _act_on(former, status, error, now=now)
+    return False
+
+
+def _act_on(former: Former, status: Status | None, error: ProviderError | None, *, now: datetime) -> bool:
     if error is not None and not isinstance(error, UnknownToUpstream):
         health.note_failure(former.provider.pk, error, now)
         _later(former, now=now, failed=True)
@@ -141,15 +145,9 @@ def _hear(former: Former, status: Status | None, error: ProviderError | None, *,
 
 def _receive(former: Former, status: Status, *, now: datetime) -> None:
     """Its messages are the order's if that still waits; else they are kept, and the number is paid for."""
-    try:
-        receive_all(
-            target=former.number.target, messages=status.messages, cost_micros=status.cost_micros, now=now
-        )
-    except (Unstorable, Error) as error:
-        if isinstance(error, Error) and not getattr(error.__cause__, "sqlstate", None):
-            raise  # the connection is gone: nothing to do with this row
-        log.error("check_failed", activation=former.number.hex_id, reason=type(error).__name__)
-        _later(former, now=now, failed=True)
+    receive_all(
+        target=former.number.target, messages=status.messages, cost_micros=status.cost_micros, now=now
+    )
 
 
 def _canceled(former: Former, refunded: int | None, error: ProviderError | None, *, now: datetime) -> None:

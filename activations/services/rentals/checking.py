@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.utils import timezone
 
 from activations import policy
+from activations.services.checking.apart import ask_all
 from activations.services.rentals import news
 from activations.services.rentals.claims import (
     DueRental,
@@ -35,7 +37,7 @@ from providers.contract import (
     UnknownToUpstream,
     UpstreamState,
 )
-from providers.http import send, send_all, send_many
+from providers.http import send, send_all
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -164,10 +166,10 @@ def _ask(batch: list[DueRental], *, now: datetime) -> list[Heard]:
     calls = []
     for due, adapter in singles:
         if Can.STATUS in adapter.can:
-            calls.append((due, adapter.rental_status(upstream_ref=due.upstream_ref)))
+            calls.append((due, partial(adapter.rental_status, upstream_ref=due.upstream_ref)))
         else:  # only its callbacks tell anything
             heard.append(Heard(due, providers[due.provider_id], adapter, Status(UpstreamState.UNKNOWN), None))
-    for due, status, error in send_many(calls):
+    for due, status, error in ask_all(calls):
         if isinstance(error, UnknownToUpstream):
             status = Status(UpstreamState.GONE)
         heard.append(Heard(due, providers[due.provider_id], adapters[due.provider_id], status, error))

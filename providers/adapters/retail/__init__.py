@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from providers.adapters.reading import CENT_MICROS, json_of, object_of, text_of
+from providers.adapters.reading import CENT_MICROS, id_of, json_of, object_of, path_id
 from providers.adapters.retail import answers
 from providers.contract import (
     Adapter,
@@ -34,7 +34,6 @@ from providers.contract import (
     Shape,
     Status,
     T,
-    UnknownToUpstream,
 )
 
 ABOUT_LEASES = {
@@ -145,7 +144,7 @@ class Retail(Adapter):
         if content.get("type") not in ABOUT_LEASES:
             return Callback("", is_proof=is_proof)
         facts = object_of(content["data"])
-        return Callback(text_of(facts["activation_id"]), is_proof=is_proof, status=answers.status_of(facts))
+        return Callback(id_of(facts["activation_id"]), is_proof=is_proof, status=answers.status_of(facts))
 
     def _is_proven(self, body: bytes, given: Mapping[str, str], *, now: datetime) -> bool:
         """Whether a callback may be believed without asking: its signature covers body and time (section 15).
@@ -191,9 +190,7 @@ class Retail(Adapter):
         return f"/retail/a/customer/{customer}"
 
     def _one(self, upstream_ref: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", upstream_ref):
-            raise UnknownToUpstream("that is no activation's id")
-        return f"{self._mine}/activation/{upstream_ref}"
+        return f"{self._mine}/activation/{path_id(upstream_ref)}"
 
     def _option(self, name: str, default: object) -> object:
         return self.account.options.get(name, default)

@@ -10,6 +10,8 @@ from providers.adapters.reading import (
     CENT_MICROS,
     asks_to_wait_until,
     cents_of,
+    id_of,
+    is_id,
     json_of,
     list_of,
     micros_or_none,
@@ -77,7 +79,7 @@ ENDED_STATES = {
 def read_lease(reply: Reply) -> Lease:
     facts = object_of(_content(reply))
     return Lease(
-        upstream_ref=text_of(facts["activation_id"]),
+        upstream_ref=id_of(facts["activation_id"]),
         phone=digits_of(facts["phone"]),
         cost_micros=cents_of(facts["price"]),
         expire_at=unix_time(facts.get("expire_at")),
@@ -92,13 +94,14 @@ def read_status(reply: Reply) -> Status:
 
 
 def read_list(reply: Reply) -> Sequence[ListedLease]:
-    return [_listed(object_of(each)) for each in list_of(_content(reply))]
+    lines = map(object_of, list_of(_content(reply)))
+    return [_listed(facts) for facts in lines if is_id(facts["activation_id"])]
 
 
 def _listed(facts: Mapping[str, Any]) -> ListedLease:
     status = status_of(facts)
     return ListedLease(
-        upstream_ref=text_of(facts["activation_id"]),
+        upstream_ref=id_of(facts["activation_id"]),
         phone=digits_of(facts["phone"]),
         state=status.state,
         service=text_of(facts["service_id"]),
