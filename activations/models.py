@@ -449,7 +449,7 @@ class MoneyAtRisk(models.Model):
         OVERCHARGE = "overcharge", "provider charged more than the hold covered"
         LATE_CODE = "late_code", "code after the money was released"
         KEPT_FEE = "kept_fee", "provider kept a fee"
-        REFUND = "refund", "customer got his money back on a report"
+        REFUND = "refund", "customer got his money back"
         UNRETURNED = "unreturned", "provider did not pay an expired number back"
 
     class State(models.TextChoices):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -228,18 +229,37 @@ def request_retry(*, buyer: Buyer, hex_id: str, now: datetime | None = None) -> 
 
 
 def refund(*, tenant_id: int, hex_id: str, now: datetime | None = None) -> ActivationRow:
-    """K10: give a billed order's money back to both wallets, once.
+    """K10: give a billed order's money back to both wallets, once; what its provider keeps is at risk.
 
     Raises UnknownActivation, AlreadyRefunded, InvalidState (nothing was billed).
     """
     row = find_row(tenant_id=tenant_id, hex_id=hex_id)
     if row is None:
         raise errors.UnknownActivation()
-    with sql_refusals():
-        refunded = move("activation_refund", id=row.id, now=now or timezone.now())
-    assert refunded is not None
+    refunded = pay_back(row, note="refunded by staff; the provider was paid", now=now or timezone.now())
     tell_browser(tenant_id=refunded.tenant_id, customer_id=refunded.customer_id, hex_id=refunded.hex_id)
     return refunded
+
+
+@transaction.atomic
+def pay_back(row: ActivationRow, *, note: str, now: datetime) -> ActivationRow:
+    """K10 at our own cost: the provider was paid and keeps it. Raises AlreadyRefunded, InvalidState."""
+    with sql_refusals():
+        refunded = move("activation_refund", id=row.id, now=now)
+    assert refunded is not None
+    note_risk(row, "refund", note, now=now)
+    return refunded
+
+
+def note_risk(row: ActivationRow, kind: str, note: str, *, now: datetime) -> None:
+    """The order's cost is money at risk, once of each kind; nothing if it cost nothing."""
+    run(
+        """
+        SELECT activation_at_risk(id, tenant_id, provider_id, %(kind)s, cost_micros, %(note)s, %(now)s)
+        FROM activations_activation WHERE id = %(id)s AND cost_micros > 0
+        """,
+        {"id": row.id, "kind": kind, "note": note, "now": now},
+    )
 
 
 def check_now(row: ActivationRow, *, now: datetime) -> None:

@@ -16,15 +16,14 @@ from django.utils import timezone
 from accounts.identity import Buyer
 from accounts.models import User
 from activations import evidence as files
-from activations.database import move, run
+from activations.database import move
 from activations.evidence import Evidence
 from activations.hints import tell_browser
 from activations.models import Activation, Report
 from activations.queries import ActivationRow, find_row, row_by_id
 from activations.reasons import instant_decline, reasons_for
-from activations.services.closing import cancel_at_provider
+from activations.services.closing import cancel_at_provider, note_risk, pay_back
 from portal import errors
-from portal.sqlstates import sql_refusals
 from providers.contract import Can
 from providers.models import Provider
 from providers.registry import ADAPTERS
@@ -89,7 +88,7 @@ def approve(*, report_id: int, by: User | None = None, now: datetime | None = No
         _decide(report, Report.Status.APPROVED, decline_id=None, by=by, now=now)
     tell_browser(tenant_id=row.tenant_id, customer_id=row.customer_id, hex_id=row.hex_id)
     if outcome == "canceled" and not cancel_at_provider(row, now=now):
-        _note_risk(row, "kept_fee", "given back on a report; the provider did not confirm", now=now)
+        note_risk(row, "kept_fee", "given back on a report; the provider did not confirm", now=now)
     return outcome
 
 
@@ -180,9 +179,7 @@ def _check_undecided(report: Report) -> None:
 
 def _give_back(row: ActivationRow, *, now: datetime) -> str:
     if row.billing_status == "billed":
-        with sql_refusals():
-            move("activation_refund", id=row.id, now=now)
-        _note_risk(row, "refund", "refunded on a report; the provider was paid", now=now)
+        pay_back(row, note="refunded on a report; the provider was paid", now=now)
         return "refunded"
     if row.billing_status == "reserved":
         move("activation_close", id=row.id, to="canceled", upstream_state="", is_free=True, now=now)
@@ -207,14 +204,4 @@ def _show(report: Report, *, now: datetime) -> None:
         order_id=report.activation_id,
         payload={},
         created_at=now,
-    )
-
-
-def _note_risk(row: ActivationRow, kind: str, note: str, *, now: datetime) -> None:
-    run(
-        """
-        SELECT activation_at_risk(id, tenant_id, provider_id, %(kind)s, cost_micros, %(note)s, %(now)s)
-        FROM activations_activation WHERE id = %(id)s AND cost_micros > 0
-        """,
-        {"id": row.id, "kind": kind, "note": note, "now": now},
     )

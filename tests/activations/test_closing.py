@@ -201,6 +201,21 @@ def test_k10_m11_a_refund_happens_once_however_many_ask(shop, now):
     assert shop.row(row.hex_id).billing_status == "refunded"
 
 
+@pytest.mark.parametrize("cost_micros", [None, 0])
+def test_m11_u16_a_refund_by_staff_is_money_at_risk_once_if_the_provider_was_paid(shop, now, cost_micros):
+    row = shop.order(now=now)
+    shop.take_sms(row, "Your code is 1111", now=now)
+    if cost_micros is not None:
+        Activation.objects.update(cost_micros=cost_micros)
+
+    closing.refund(tenant_id=shop.tenant.pk, hex_id=row.hex_id, now=now)
+    with pytest.raises(errors.AlreadyRefunded):
+        closing.refund(tenant_id=shop.tenant.pk, hex_id=row.hex_id, now=now)
+
+    expected = [("refund", shop.offer.cost_micros)] if cost_micros is None else []
+    assert list(MoneyAtRisk.objects.values_list("kind", "amount_micros")) == expected
+
+
 def test_k10_a_refund_by_the_provider_is_passed_on(shop, now):
     row = shop.order(now=now)
     shop.sms(row, "Your code is 1111")
