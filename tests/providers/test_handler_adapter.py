@@ -31,6 +31,7 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
+from providers.http import send, send_all
 
 KEY = "secret-canary-1"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -128,22 +129,37 @@ def test_dialect_and_options_choose_the_actions(options, actions):
     assert tuple(call.params["action"] for call in calls) == actions
 
 
-def test_the_list_of_hero_comes_in_pages_and_ends_when_a_page_brings_nothing_new():
+@pytest.mark.parametrize(
+    ("dialect", "first_page"),
+    [("hero", {"start": "0", "limit": "100"}), ("bower", {}), ("classic", {})],
+)
+def test_u17_a_long_list_comes_in_pages_and_ends_when_a_page_brings_nothing_new(dialect, first_page):
     row = {"phoneNumber": "79991234561", "activationStatus": "4"}
     page = orjson.dumps({"status": "success", "data": [{**row, "activationId": n} for n in range(100)]})
     reply = Reply(200, page.decode())
-    first = adapter(dialect="hero").list_active()
+    first = adapter(dialect=dialect).list_active()
     second = first.follow(reply)
 
-    assert (asked(first), asked(second)) == (
-        {"start": "0", "limit": "100"},
-        {"start": "100", "limit": "100"},
-    )
+    assert (asked(first), asked(second)) == (first_page, {"start": "100", "limit": "100"})
     assert len(first.read(reply)) == 100
     assert second.read(reply) == [], "an upstream without pages told the same again"
     assert second.follow(reply) is None
     assert first.follow(Reply(200, '{"status":"success","data":[]}')) is None
-    assert adapter().list_active().follow is None
+    assert first.follow(Reply(200, '{"status":"error","error":"NO_ACTIVATIONS"}')) is None
+
+
+@pytest.mark.parametrize("protocol", ["handler", "handler-classic", "handler-hero"])
+def test_u17_every_open_number_is_listed_once(make_supplier, protocol):
+    """bower's supplier cuts at a page as our own server does, classic's knows none and says all at once."""
+    supplier = make_supplier(protocol)
+    one = supplier.adapter()
+    wish = {**supplier.wish(), "ceiling_micros": supplier.price_micros()}
+    for number in range(205):
+        send(one.order(**wish, our_ref=f"our-{number}"))
+
+    listed = [lease.upstream_ref for lease in send_all(one.list_active())]
+
+    assert sorted(listed) == sorted(supplier.ref(lease) for lease in supplier.leases)
 
 
 # --- options ---

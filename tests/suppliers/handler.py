@@ -285,9 +285,11 @@ def set_status(desk: Desk) -> bytes:
 def get_active(desk: Desk) -> bytes:
     face, query = desk.face, desk.request.query
     rows = [row(face, lease) for lease in desk.open_leases()]
-    if face.dialect == "hero":
+    if face.dialect != "classic":
         start, limit = int(query.get("start", 0)), min(int(query.get("limit", PAGE)), PAGE)
-        return face.json({"status": "success", "data": rows[start : start + limit]})
+        rows = rows[start : start + limit]
+    if face.dialect == "hero":
+        return face.json({"status": "success", "data": rows})
     if face.dialect == "classic" and not rows:
         return face.json({"status": "error", "error": "NO_ACTIVATIONS"})
     return face.json({"status": "success", "activeActivations": rows})

@@ -1,6 +1,6 @@
 """Upstreams of the handler_api family: one address, one GET per call, short words or JSON back.
 
-Contract: docs/protocols/handler.md. Options of an account: docs/providers.md.
+Contract and options of an account: docs/protocols/handler.md.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Dialect:
     order: str = "getNumberV2"
     status: str = "getStatus"
     prices: str = "getPrices"
-    has_pages: bool = False
+    names_pages: bool = False
     has_operators: bool = True
     takes_reference: bool = False
 
@@ -65,7 +65,7 @@ class Dialect:
 DIALECTS = {
     "bower": Dialect(prices="getPricesV3", has_operators=False),
     "classic": Dialect(takes_reference=True),
-    "hero": Dialect(status="getStatusV2", has_pages=True),
+    "hero": Dialect(status="getStatusV2", names_pages=True),
 }
 CHOICES = {
     "order": ("getNumberV2", "getNumber"),
@@ -249,16 +249,16 @@ class Handler(Adapter):
         ]
 
     def _list(self, seen: frozenset[str]) -> Call[Sequence[ListedLease]]:
-        """The list, or its page behind those numbers."""
-        if not self.dialect.has_pages:
-            return self._read_long("getActiveActivations", leases.read_list)
-        page = self._read_long(
+        """The list, or its page behind those numbers. Only hero's first one is named: others may not know
+        pages, and a list that fits one never meets the words for them.
+        """
+        page = {"start": str(len(seen)), "limit": str(PAGE)}
+        call = self._read_long(
             "getActiveActivations",
             partial(leases.read_list, seen=seen),
-            start=str(len(seen)),
-            limit=str(PAGE),
+            **(page if seen or self.dialect.names_pages else {}),
         )
-        return replace(page, follow=partial(self._next_page, seen))
+        return replace(call, follow=partial(self._next_page, seen))
 
     def _next_page(self, seen: frozenset[str], reply: Reply) -> Call[Sequence[ListedLease]] | None:
         """An upstream that knows no pages says everything at once, over and over."""
