@@ -48,6 +48,12 @@ def calls_of(protocol, name, recording):
     return list(made) if isinstance(made, list | tuple) else [made]
 
 
+def reply_of(recorded):
+    """A recorded reply as it comes over the wire."""
+    text = recorded["text"] if "text" in recorded else json.dumps(recorded["json"], ensure_ascii=False)
+    return Reply(recorded["status"], text, recorded.get("headers", {}))
+
+
 def plain(value):
     """As JSON would have it; of dataclasses what differs from the default."""
     if dataclasses.is_dataclass(value):
@@ -96,8 +102,7 @@ def test_what_is_sent_is_as_recorded(protocol, name, recording):
 @pytest.mark.parametrize(("protocol", "name", "recording", "recorded"), CASES)
 def test_a_reply_is_read_as_recorded(protocol, name, recording, recorded):
     call = calls_of(protocol, name, recording)[recorded.get("to", 0)]
-    text = recorded["text"] if "text" in recorded else json.dumps(recorded["json"], ensure_ascii=False)
-    reply = Reply(recorded["status"], text, recorded.get("headers", {}))
+    reply = reply_of(recorded)
 
     if "raises" in recorded:
         with pytest.raises(ProviderError) as error:
