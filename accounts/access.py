@@ -41,10 +41,39 @@ class MemberRequest(TenantRequest):
 ONLY_CUSTOMERS = "This page is for customers. Your login works in the administration."
 
 
+ON_HOLD = {
+    Customer.Status.DISABLED: "Your account is switched off. Please ask whoever gave it to you.",
+    Customer.Status.MARKED_FOR_DELETION: "Your account is being closed, so nothing can be changed any more.",
+}
+
+
 def customer_required(
     view: Callable[Concatenate[CustomerRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Let the tenant's customers in; others who are logged in get 403."""
+    """Let the tenant's customers in; others who are logged in get 403, and so does who is on hold."""
+
+    @wraps(view)
+    def unless_on_hold(request: CustomerRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        refuse_on_hold(request.customer, request)
+        return view(request, *args, **kwargs)
+
+    return any_customer_required(unless_on_hold)
+
+
+def refuse_on_hold(customer: Customer, request: HttpRequest) -> None:
+    """Raises PermissionDenied for who is switched off, and for changes by whose account is being closed: what
+    he has already paid for he may still read.
+    """
+    status = Customer.Status(customer.status)
+    is_closing = status == Customer.Status.MARKED_FOR_DELETION
+    if status in ON_HOLD and not (is_closing and request.method in SAFE):
+        raise PermissionDenied(ON_HOLD[status])
+
+
+def any_customer_required(
+    view: Callable[Concatenate[CustomerRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """The same for what those on hold may do as well."""
 
     @wraps(view)
     def guarded(request: Any, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

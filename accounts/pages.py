@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import CustomerRequest, customer_required
+from accounts.access import CustomerRequest, any_customer_required, customer_required
 from accounts.models import Customer, User
 from accounts.services import set_customer_status
 
@@ -41,7 +41,7 @@ class CloseForm(forms.Form):
 
 
 @require_safe
-@customer_required
+@any_customer_required
 def account(request: CustomerRequest) -> HttpResponse:
     return _show(request, CloseForm(user=_user(request)))
 

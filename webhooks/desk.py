@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
-from accounts.access import TenantRequest, active_member, ask_to_log_in, not_stored
+from accounts.access import TenantRequest, active_member, ask_to_log_in, not_stored, refuse_on_hold
 from accounts.models import Customer, Member, Tenant
 from webhooks.models import Endpoint
 from webhooks.queries import endpoints_of
@@ -77,6 +77,7 @@ def desk_of(request: DeskRequest) -> Desk:
     tenant, user = request.tenant, request.user
     customer: Customer | None = getattr(user, "customer", None)
     if customer is not None and customer.tenant_id == tenant.pk:
+        refuse_on_hold(customer, request)
         return Desk((tenant,), customer, may_change=True)
     member = active_member(user, tenant)  # type: ignore[arg-type]
     if member is None:

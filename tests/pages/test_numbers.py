@@ -337,6 +337,22 @@ def test_m12_closing_the_account_needs_the_password_and_lets_numbers_end(store, 
     assert "You asked us to close this account" in words(client.get("/account/"))
 
 
+@pytest.mark.parametrize("status", ["disabled", "markedForDeletion"])
+def test_who_is_on_hold_changes_nothing_and_who_is_switched_off_sees_nothing(store, received, status):
+    client = store.signed_in()
+    Customer.objects.filter(pk=store.customer.pk).update(status=status)
+    readable = 403 if status == "disabled" else 200
+
+    for path in ("/numbers/", "/history/", "/wallet/", "/webhooks/"):
+        assert client.get(path).status_code == readable, path
+    said = words(client.get("/numbers/"))
+    assert ("Your account is switched off" in said) == (status == "disabled")
+    for path in (f"/numbers/{received.hex_id}/finish/", "/webhooks/new/", "/account/close/"):
+        assert client.post(path, {}).status_code == 403, path
+    assert store.row(received.hex_id).activation_status == "active"
+    assert client.get("/account/").status_code == 200
+
+
 def test_staff_without_a_customer_get_no_customers_pages(store):
     member = UserFactory(tenant=store.tenant, is_staff=True)
 
