@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 
 from allauth.account import urls as account
 from allauth.mfa import urls as mfa
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.http import require_http_methods
+
+from accounts.access import not_stored
 
 # A login has exactly one e-mail, unique in its tenant; codes by mail are not in use.
 NOT_OFFERED = {"account_email", "account_confirm_login_code"}
@@ -17,13 +21,24 @@ read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def forms_only(pages: Iterable[Page]) -> Iterator[Page]:
-    """The same pages, answering 405 to what no form sends (B12)."""
+    """The same pages, answering 405 to what no form sends (B12), and kept by no cache: who is signed in sees
+    his balance on them (T5).
+    """
     for page in pages:
         if isinstance(page, URLResolver):
             within = list(forms_only(page.url_patterns))
             yield URLResolver(page.pattern, within, page.default_kwargs, page.app_name, page.namespace)
         elif page.name not in NOT_OFFERED:
-            yield URLPattern(page.pattern, read_or_send(page.callback), page.default_args, page.name)
+            view = _never_kept(read_or_send(page.callback))
+            yield URLPattern(page.pattern, view, page.default_args, page.name)
+
+
+def _never_kept(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    @wraps(view)
+    def answered(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
+        return not_stored(view(request, *args, **kwargs))
+
+    return answered
 
 
 urlpatterns = [
