@@ -12,7 +12,7 @@ class Wish:
     """One order as asked for. Prices are micro-USD; `min_price_micros` and `max_price_micros` bound the
     tenant's price, `max_customer_price_micros` what the customer pays, which is a multiple of
     `price_step_micros`; `max_above_cheapest_percent` caps that by the cheapest offer there is. No quality
-    factor: the tenant's default.
+    factor: the tenant's default. `caps_at_suggested`: without a maximum price, the suggested one is it.
 
     Exactly one of `customer_price_micros` and `markup_percent` sets the customer's price; with neither, the
     tenant's price rules do. `operator`: names separated by commas, or any.
@@ -24,6 +24,7 @@ class Wish:
     country_id: str
     min_price_micros: int | None = None
     max_price_micros: int | None = None
+    caps_at_suggested: bool = False
     max_customer_price_micros: int | None = None
     max_above_cheapest_percent: int | None = None
     price_step_micros: int = CENT
@@ -71,6 +72,7 @@ class RentalWish:
     hours: int
     min_price_micros: int | None = None
     max_price_micros: int | None = None
+    caps_at_suggested: bool = False
     customer_price_micros: int | None = None
     price_step_micros: int = CENT
     quality_factor: float = 0.0

@@ -145,7 +145,15 @@ def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime) -> Rout
     if not offers:
         raise _nothing(rejected)
     asked = shelf.policy.quality_factor if wish.quality_factor is None else wish.quality_factor
-    return _route(offers, wish.max_price_micros, 100 * EVEN if asked is None else asked, now, rejected)
+    cap = wish.max_price_micros
+    if cap is None and wish.caps_at_suggested:
+        cap = _suggested(offers)
+    return _route(offers, cap, 100 * EVEN if asked is None else asked, now, rejected)
+
+
+def _suggested(offers: list[Priced]) -> int:
+    """The price of what is chosen when price and quality count alike."""
+    return ranked(offers, EVEN)[0].price_micros
 
 
 def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
@@ -156,11 +164,10 @@ def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
 def _route(
     offers: list[Priced], cap_micros: int | None, quality_factor: float, now: datetime, rejected: Rejected
 ) -> Route:
-    suggested = ranked(offers, EVEN)[0].price_micros
     above = [] if cap_micros is None else [one for one in offers if one.price_micros > cap_micros]
     affordable = offers if not above else [one for one in offers if one.price_micros <= (cap_micros or 0)]
     if not affordable:
-        raise MaxPriceExceeded(suggested_micros=suggested)
+        raise MaxPriceExceeded(suggested_micros=min(one.price_micros for one in above))
     for one in above:
         rejected[one.row.provider_no, "too_dear"] += 1
     weight = min(max(quality_factor / 100, 0.0), 1.0)
@@ -184,7 +191,7 @@ def _route(
         candidates=tuple(candidates),
         quality_factor=quality_factor,
         decision=decision(weight, affordable, chosen, rejected),
-        suggested_micros=suggested,
+        suggested_micros=_suggested(offers),
         cheapest_above_micros=min((one.price_micros for one in above), default=None),
     )
 

@@ -17,7 +17,7 @@ from activations.queries import ActivationRow, row_by_id
 from activations.services import steps
 from activations.services.attempts import Attempts
 from activations.services.clock import Clock
-from activations.services.eligibility import check_buyer
+from activations.services.eligibility import check_buyer, check_may_order
 from activations.services.price_tokens import continued, too_dear
 from activations.services.quoting import (
     Quote,
@@ -95,13 +95,12 @@ def _order(
 ) -> ActivationRow:
     check_buyer(buyer, now=now)
     hops.check()
-    wish = continued(wish, buyer=buyer, now=now)
     rules = rules or load_rules(tenant_id=buyer.tenant_id, group=buyer.group, now=now)
-    route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
-    wish = near_the_cheapest(wish, route.candidates, rules=rules)
-    ceiling = ceiling_of(wish, route, rules=rules)
-    check_markup(wish, max_price_micros=ceiling)
-    quotes = _quotes(route, buyer=buyer, wish=wish, rules=rules, max_price_micros=ceiling, now=now)
+    try:
+        wish, route, ceiling, quotes = _plan(buyer=buyer, wish=wish, rules=rules, now=now)
+    except errors.PortalError:
+        check_may_order(buyer, now=now)  # too many open numbers are named before what is wrong with a wish
+        raise
     try:
         opened = steps.open_activation(
             quotes[0],
@@ -116,12 +115,24 @@ def _order(
             now=now,
         )
     except errors.InsufficientBalance as refusal:
+        check_may_order(buyer, now=now)
         raise short_of(refusal, buyer=buyer, quote=quotes[0]) from refusal
     if opened.id is None or opened.word != "opened":
         return _earlier_answer(opened, buyer=buyer)
     clock = Clock(now, budget_seconds=budget)
     attempts = Attempts(buyer, wish, terms, rules, route, ceiling, opened.id, clock)
     return attempts.run(quotes, our_ref=opened.our_ref)
+
+
+def _plan(*, buyer: Buyer, wish: Wish, rules: Rules, now: datetime) -> tuple[Wish, Route, int, list[Quote]]:
+    """The whole wish, where it may go, the tenant's highest price, and what can be tried, best first."""
+    wish = continued(wish, buyer=buyer, now=now)
+    route = _route(buyer=buyer, wish=wish, rules=rules, now=now)
+    wish = near_the_cheapest(wish, route.candidates, rules=rules)
+    ceiling = ceiling_of(wish, route, rules=rules)
+    check_markup(wish, max_price_micros=ceiling)
+    quotes = _quotes(route, buyer=buyer, wish=wish, rules=rules, max_price_micros=ceiling, now=now)
+    return wish, route, ceiling, quotes
 
 
 def _route(*, buyer: Buyer, wish: Wish, rules: Rules, now: datetime) -> Route:

@@ -69,6 +69,7 @@ def _wish(fields: dict[str, Any]) -> Wish:
         service_id=fields["service_id"],
         country_id=fields["country_id"],
         max_price_micros=_micros(fields["max_price"]),
+        caps_at_suggested=True,
         billing_mode=fields["customer_billing_type"],
         customer_price_micros=_micros(fields["customer_price"]),
         markup_percent=fields["customer_markup"],

@@ -229,10 +229,22 @@ def test_twenty_active_numbers_are_the_limit_and_named_before_a_bad_body(partner
     partner.customer.save()
     assert partner.order()[0] == 200
 
-    for fields in ({}, {"max_price": "x"}):
+    others = {"service_id": "nothing"}, {"max_price": 1}, {"customer_price": 1_000_000}
+    for fields in ({}, {"max_price": "x"}, *others):
         status, body = partner.order(**fields)
         assert (status, body["errorName"]) == (429, "TooManyActivationsException")
         assert (body["limit"], body["active"]) == (1, 1)
+
+
+def test_rt_21_without_a_maximum_the_suggested_price_is_it(partner, shop):
+    path = f"retail/m/prices/services/{SERVICE}/countries/{COUNTRY}"
+    suggested = partner.get(path)[1]["price"]["suggested"]
+
+    for fields in ({"quality_factor": 100}, {"quality_factor": 0}, {}):
+        body = {"service_id": SERVICE, "country_id": COUNTRY, "customer_markup": 0, **fields}
+        status, ordered = partner.post(f"{partner.a}/activation", body)
+        assert (status, ordered["customer_price"]) == (200, suggested)
+        assert ordered["price"] <= suggested
 
 
 def test_a_paused_customer_hears_that_before_anything_about_his_body(partner, shop):

@@ -58,6 +58,7 @@ class Wish:
     country_id: str = "us"
     min_price_micros: int | None = None
     max_price_micros: int | None = None
+    caps_at_suggested: bool = False
     quality_factor: float | None = None
     operator: str = "any"
     capability: str = "sms"

@@ -88,7 +88,28 @@ def test_the_price_cap_is_in_tenant_price(tenant):
 
     with pytest.raises(MaxPriceExceeded) as refusal:
         route(tenant, markup=50_000, max_price_micros=149_999)
-    assert refusal.value.extra["suggested_micros"] == 150_000  # 0.214 + 0.25 beats 0.5 + 0
+    assert refusal.value.extra["suggested_micros"] == 150_000
+
+
+@pytest.mark.parametrize("quality_factor", [0, 50, 100])
+def test_u8_above_the_cap_the_nearest_price_is_named_whatever_is_best(tenant, quality_factor):
+    for cost, quality in ((140_000, 0.1), (190_000, 0.9), (310_000, 1.0)):
+        make_offer(make_provider(), cost_micros=cost, quality=quality)
+
+    with pytest.raises(MaxPriceExceeded) as refusal:
+        route(tenant, max_price_micros=130_000, quality_factor=quality_factor)
+
+    assert refusal.value.extra["suggested_micros"] == 140_000
+
+
+def test_rt_21_where_the_suggested_price_is_the_cap_nothing_dearer_is_tried(tenant):
+    fair = make_offer(make_provider(), cost_micros=190_000, quality=0.9)
+    dear = make_offer(make_provider(), cost_micros=310_000, quality=1.0)
+
+    assert offers_of(route(tenant, quality_factor=100)) == [dear.pk, fair.pk]
+    assert offers_of(route(tenant, quality_factor=100, caps_at_suggested=True)) == [fair.pk]
+    bound = route(tenant, quality_factor=100, caps_at_suggested=True, max_price_micros=400_000)
+    assert offers_of(bound) == [dear.pk, fair.pk]
 
 
 def test_u6_providers_in_trouble_are_skipped_with_the_reason(tenant):
