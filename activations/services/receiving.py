@@ -16,7 +16,7 @@ import structlog
 from django.db import DataError, IntegrityError
 
 from activations import policy
-from activations.codes import MAX_CODE, find_code
+from activations.codes import MAX_CODE, MAX_SEARCHED, find_code
 from activations.database import call
 from activations.hints import tell_browser
 from providers.contract import Sms
@@ -94,7 +94,7 @@ def message_params(*, target: Target, sms: Sms, cost_micros: int | None, now: da
         "kind": sms.kind if sms.kind in {"sms", "voice"} else "sms",
         "sender": sender,
         "text": text,
-        "code": named or find_code(text, pattern=target.code_pattern),
+        "code": named or find_code(storable(sms.text, MAX_SEARCHED)[0], pattern=target.code_pattern),
         "is_cut": is_cut,
         "received_at": sms.received_at or now,
         "cost": cost_micros,

@@ -54,7 +54,23 @@ def test_codes_are_found(text, code):
 def test_a_services_own_pattern_goes_first_and_a_bad_one_is_harmless():
     assert find_code("ref 99887766, key QQ-12", pattern=r"key (\w+-\d+)") == "QQ-12"
     assert find_code("Your code is 1234", pattern="(") == "1234"
-    assert not is_safe("(a+)+$")
+    for pattern in ("(a+)+$", "((a+))+$", "(a|aa)+$", r"(\w|\d)+x", "(?:ab){2,}"):
+        assert not is_safe(pattern), pattern
+    assert is_safe(r"code \((\d+)\)? is ([A-Z]{4,8})")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your Slack code is ABC-DEF", "ABC-DEF"),
+        ("Your code: KQXZPT", "KQXZPT"),
+        ("VERIFICATION CODE FROM GOOGLE", None),
+        ("Your code is ready", None),
+        ("Your code is ABCD, not 1234", "1234"),
+    ],
+)
+def test_letters_alone_are_a_code_only_where_it_is_announced(text, code):
+    assert find_code(text) == code
 
 
 @given(st.text(max_size=3_000))
@@ -74,6 +90,7 @@ def test_b7_no_text_stops_the_search_or_the_store(text):
         ("\0Your code\0 is 4711", True, "4711"),
         ("Your code is 4711 " + "x" * 1_000_000, True, "4711"),
         ("\u202eYour code is 4711\u202c 🙂", False, "4711"),
+        ("x" * 5_000 + " Your code is 4711", True, "4711"),
         ("1-" * 500_000, True, None),
     ],
 )
