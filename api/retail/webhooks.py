@@ -79,7 +79,9 @@ def _names_of(event: Event, channel: str) -> Names:
     if event.type == "activation.sms_received":
         if event.customer_id is None:
             return Names(tenant=(RECEIVED_BY_TENANT,))
-        return Names((RECEIVED,), (RECEIVED_HANDLER if channel == "handler" else RECEIVED,))  # F18
+        if channel == "handler":  # F18; a reseller's endpoint may have asked for that name alone
+            return Names((RECEIVED, RECEIVED_HANDLER), (RECEIVED_HANDLER,))
+        return Names((RECEIVED,), (RECEIVED,))
     if event.type == "wallet.low_balance":
         name = (LOW_ACCOUNT if event.customer_id is None else LOW_CUSTOMER,)
         return Names(name, name)

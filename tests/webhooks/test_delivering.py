@@ -240,6 +240,24 @@ def test_seven_days_of_failure_switch_the_endpoint_off(endpoint, receiver, custo
     assert (endpoint.off_reason, endpoint.mail_due) == ("failing", "off")
 
 
+def test_w6_an_endpoint_that_was_given_up_and_is_mended_gets_its_tries_again(endpoint, receiver, customer):
+    receiver.status = 500
+    changed(customer)
+    deliver_due(now=NOW)
+    while waiting := Delivery.objects.filter(state="pending").first():
+        deliver_due(now=waiting.deliver_at)
+    late = NOW + timedelta(days=10)
+    changed(customer)
+    deliver_due(now=late)
+    endpoint.refresh_from_db()
+    assert endpoint.is_enabled, "one failure after a silence is the first of a new count"
+
+    receiver.status = 200
+    deliver_due(now=late + timedelta(minutes=10))
+
+    assert Delivery.objects.filter(state="delivered").count() == 1
+
+
 def test_w11_both_secrets_sign_for_a_day_after_a_rotation(endpoint, receiver, customer):
     old = endpoint.secret
     now = timezone.now()

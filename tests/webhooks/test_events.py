@@ -99,6 +99,17 @@ def test_f18_each_side_gets_its_own_name_for_a_message(tenant, customer):
     assert told(his) == ["alternative.activation.updated", "customer.activation.updated"]
 
 
+def test_f18_a_reseller_who_asked_for_the_handlers_name_alone_is_told_by_it(tenant, customer):
+    ours = make_endpoint(tenant, "https://8.8.8.8/", event_types=["alternative.activation.updated"])
+    for channel in ("handler", "retail"):
+        order = ActivationFactory(customer=customer, billed=True, channel=channel)
+        happened(customer, "activation.sms_received", order_id=order.pk)
+
+    dispatch_due(now=NOW)
+
+    assert told(ours) == ["alternative.activation.updated"]
+
+
 def test_what_nobody_asked_for_is_told_to_nobody(tenant, customer):
     usual = make_endpoint(tenant, "https://8.8.8.8/")
     eager = make_endpoint(tenant, "https://8.8.8.8/", event_types=["customer.activation.closed"])

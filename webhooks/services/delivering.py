@@ -213,8 +213,15 @@ def note(outcome: Outcome, *, now: datetime) -> None:
     delivery.tries += 1
     delivery.last_status, delivery.last_error = outcome.status, outcome.error
     _postpone(delivery, outcome, now=now)
-    Endpoint.objects.filter(pk=parcel.endpoint_id).update(failing_since=Coalesce("failing_since", now))
+    # Given up with nothing left to try: whether it still fails is not known until there is something new.
+    is_silent = delivery.state == Delivery.State.PARKED and not _has_pending(parcel.endpoint_id)
+    since = None if is_silent else Coalesce("failing_since", now)
+    Endpoint.objects.filter(pk=parcel.endpoint_id).update(failing_since=since)
     _judge(parcel.endpoint_id, outcome, now=now)
+
+
+def _has_pending(endpoint_id: int) -> bool:
+    return Delivery.objects.filter(endpoint_id=endpoint_id, state=Delivery.State.PENDING).exists()
 
 
 def _postpone(delivery: Delivery, outcome: Outcome, *, now: datetime) -> None:
