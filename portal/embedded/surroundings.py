@@ -27,7 +27,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         why = os.strerror(error.errno or 0)
-        raise CannotStart(f"Port {port} of {host}: {why}. Choose another: make run PORT=8001") from error
+        another = f"make run PORT={port % 65535 + 1}"
+        raise CannotStart(f"Port {port} of {host}: {why}. Choose another: {another}") from error
     return listener
 
 
@@ -42,6 +43,7 @@ def sandbox_port(remembered: Path) -> int:
     """A free port on loopback; that of the last run while it is free, since orders were made there."""
     for wanted in (_read_number(remembered), 0):
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of the last run linger
             try:
                 probe.bind(("127.0.0.1", wanted))
             except OSError:

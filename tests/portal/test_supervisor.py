@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.embedded import postgres, throwaway
+from portal.embedded import postgres, surroundings, throwaway
 from portal.embedded.places import CHECKOUT
 from tests.conftest import NUMBER, SERVERS, WORKER
 
@@ -34,6 +34,21 @@ APPS = (
     "static",
     "docs",
 )
+
+
+def test_the_sandbox_keeps_its_port_while_connections_of_its_last_run_linger(tmp_path):
+    remembered = tmp_path / "port"
+    wanted = surroundings.sandbox_port(remembered)
+    with socket.create_server(("127.0.0.1", wanted)) as server:
+        caller = socket.create_connection(("127.0.0.1", wanted))
+        answering, _ = server.accept()
+        answering.close()  # who closes first is left with the lingering connection
+        caller.close()
+
+    assert surroundings.sandbox_port(remembered) == wanted
+
+    with socket.create_server(("127.0.0.1", wanted)):
+        assert surroundings.sandbox_port(remembered) != wanted
 
 
 class Run:
@@ -219,7 +234,7 @@ def test_a_busy_port_is_one_sentence(start):
 
         assert run.process.wait(20) == 1
     assert re.fullmatch(
-        r"Port \d+ of 127.0.0.1: Address already in use. Choose another: make run PORT=8001\n", run.said
+        r"Port \d+ of 127.0.0.1: Address already in use. Choose another: make run PORT=\d+\n", run.said
     )
 
 
