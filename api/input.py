@@ -28,7 +28,7 @@ BODY_BYTES = 8_192  # the largest body of a route that does not name a limit of 
 QUERY_BYTES = 2_048
 QUERY_NAMES = 40
 LAST_SECOND = 253_402_300_799  # 9999-12-31 23:59:59 UTC
-LAST_PAGE = 100_000
+LAST_PAGE = 10_000_000
 
 REQUIRED: Any = object()
 PLAIN = re.compile(r"[!-$&-*,-~]*")  # of a query: nothing that stands for something else
@@ -195,8 +195,10 @@ def bounded_body(request: HttpRequest, *, limit: int = BODY_BYTES) -> bytes:
 
 
 def check_length(request: HttpRequest, *, limit: int) -> int:
-    """The Content-Length. Raises PayloadTooLarge."""
+    """The Content-Length. Raises PayloadTooLarge, and ValidationError for a body without one."""
     length = request.META.get("CONTENT_LENGTH") or "0"
+    if length == "0" and "HTTP_TRANSFER_ENCODING" in request.META:
+        refuse("needs a Content-Length; one in chunks is not read.")
     if not length.isdecimal() or int(length[:12]) > limit:
         raise PayloadTooLarge(f"The request body may have at most {limit} bytes here.", limit=limit)
     return int(length)

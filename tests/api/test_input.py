@@ -228,6 +228,13 @@ def test_b1_b2_b3_a_query_parameter_has_one_spelling_and_a_range(query, field):
     assert set(details_of(ask, query)) == {field}
 
 
+def test_b4_a_body_in_chunks_is_refused_with_its_reason():
+    request = RequestFactory().generic("POST", "/", b"", "application/json", HTTP_TRANSFER_ENCODING="chunked")
+
+    with pytest.raises(ValidationError, match="Content-Length"):
+        json_object(request, limit=100)
+
+
 @given(st.text(st.sampled_from("ab1=&%+;,~!./ \xe9"), max_size=20))
 def test_a_query_means_what_the_standard_library_says(query):
     pairs = parse_qsl(query.encode("latin-1").decode("utf-8", "replace"), keep_blank_values=True)
