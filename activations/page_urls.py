@@ -30,5 +30,6 @@ urlpatterns = [
     path("pause/", pause_pages.pause, name="pause"),
     path("history/", pages.history, name="history"),
     path("wallet/", wallet_pages.wallet, name="wallet"),
+    path("wallet/low/", wallet_pages.low_balance, name="low_balance"),
     path("operator/sandbox/", operator_pages.sandbox, name="sandbox"),
 ]

@@ -13,8 +13,9 @@ from unfold.decorators import display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
+from billing.forms import LowBalanceField
 from billing.models import Entry, Hold, PriceRule, Transaction, Wallet
-from billing.services import move_money
+from billing.services import move_money, set_low_balance
 from portal.admin import (
     MANAGERS,
     OPERATOR,
@@ -55,9 +56,20 @@ class MoveForm(BaseDialogForm):
         return amount
 
 
+class LowBalanceForm(BaseDialogForm):
+    """A limit in dollars, or none."""
+
+    low_balance = LowBalanceField(
+        label="Low balance (USD)", widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Told once each time when what is available falls below it. Empty: never told.",
+    )  # fmt: skip
+
+
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyAdmin):
-    """Balances. The operator funds tenants; a tenant's owners and managers fund their customers."""
+    """Balances. The operator funds tenants; a tenant's owners and managers fund their customers and say from
+    where on a balance is low, their own and each customer's.
+    """
 
     list_display = ["owner", "tenant", "balance", "held", "available"]
     list_filter = [("tenant", OwnRelated)]
@@ -65,9 +77,9 @@ class WalletAdmin(ReadOnlyAdmin):
     search_help_text = "A customer id, an e-mail or a reseller's short name."
     ordering = ["-id"]
     list_select_related = ["tenant", "customer"]
-    fields = ["owner", "tenant", "balance", "held", "available"]
+    fields = ["owner", "tenant", "balance", "held", "available", "low_balance"]
     readonly_fields = fields
-    actions_detail = ["move"]
+    actions_detail = ["move", "tell_below"]
 
     @display(description="owner")
     def owner(self, wallet: Wallet) -> str:
@@ -75,6 +87,7 @@ class WalletAdmin(ReadOnlyAdmin):
 
     balance = money("balance_micros")
     held = money("held_micros")
+    low_balance = money("low_balance_micros", "low below")
 
     @display(description="available")
     def available(self, wallet: Wallet) -> str:
@@ -109,6 +122,25 @@ class WalletAdmin(ReadOnlyAdmin):
         else:
             self.log_change(request, wallet, f"Booked {dollars(micros)}.")
             messages.success(request, f"{dollars(micros)} booked.")
+        return go_to(request, Wallet, object_id)
+
+    def has_tell_below_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return role_of(request) in MANAGERS | {OPERATOR}
+
+    @dialog(
+        "Low balance",
+        permission="tell_below",
+        form=LowBalanceForm,
+        text="Sends the webhook customer.low_balance, or account.low_balance for the reseller's own wallet.",
+        submit="Set",
+    )
+    def tell_below(self, request: HttpRequest, form: LowBalanceForm, object_id: str) -> HttpResponse:
+        wallet = self.get_queryset(request).get(pk=object_id)
+        micros = form.cleaned_data["low_balance"]
+        set_low_balance(tenant=wallet.tenant, customer=wallet.customer, micros=micros)
+        below = "never told" if micros is None else f"told below {dollars(micros)}"
+        self.log_change(request, wallet, f"Low balance: {below}.")
+        messages.success(request, f"A low balance is {below}.")
         return go_to(request, Wallet, object_id)
 
 

@@ -13,6 +13,7 @@ from accounts.models import Customer, Domain, Tenant, User
 from accounts.queries import find_double
 from billing import ledger
 from billing.models import Transaction, Wallet
+from billing.queries import wallets_of
 from portal.errors import Duplicate, ValidationError
 from portal.sqlstates import sql_refusals
 
@@ -77,6 +78,19 @@ def double_of(customer: Customer, *, opening_micros: int, now: datetime | None =
             found = find_double(customer)
             assert found is not None
     return found
+
+
+def set_low_balance(*, tenant: Tenant, customer: Customer | None, micros: int | None) -> bool:
+    """From now on tell once whenever what is available falls below so much; None: never. False when there is
+    no such wallet.
+
+    `customer` None is the tenant's own wallet. What is below already is told after its next fall only.
+    Raises ValidationError (low_balance).
+    """
+    if micros is not None and (type(micros) is not int or not 0 <= micros <= MAX_MICROS):
+        raise ValidationError({"low_balance": "must be from 0 to a billion dollars"})
+    wallet = wallets_of(tenant).filter(customer=customer)
+    return bool(wallet.update(low_balance_micros=micros))
 
 
 def move_money(

@@ -209,6 +209,28 @@ def test_the_operator_alone_funds_a_reseller(acme, who):
     assert own.balance_micros == before + 5_000_000
 
 
+def test_a_manager_says_from_where_on_balances_are_low(acme):
+    own = Tenant.objects.get(pk=acme.tenant.pk).wallets.get(customer=None)
+    customers = acme.rows["accounts.customer"].wallet
+    form = {"_form_submitted": "on", "low_balance": "12.34"}
+
+    for wallet in (own, customers):
+        page = f"/admin/billing/wallet/{wallet.pk}/tell_below/"
+        assert acme.client("support").post(page, form).status_code == 403
+        odd = acme.client("manager").post(page, {**form, "low_balance": "-5"})
+        assert "Low balance: enter an amount from $0 up." in odd.content.decode()
+        wallet.refresh_from_db()
+        assert wallet.low_balance_micros is None
+
+        assert acme.client("manager").post(page, form).status_code == 302
+        wallet.refresh_from_db()
+        assert wallet.low_balance_micros == 12_340_000
+
+        acme.client("owner").post(page, {**form, "low_balance": ""})
+        wallet.refresh_from_db()
+        assert wallet.low_balance_micros is None
+
+
 def test_a_reseller_keeps_an_owner(acme):
     member = Member.objects.get(user=acme.logins["owner"])
     page = f"/admin/accounts/member/{member.pk}/change/"

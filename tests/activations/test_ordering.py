@@ -6,6 +6,8 @@ import pytest
 
 from activations.models import Activation, Attempt, Check
 from activations.services.checking import check_due
+from billing.services import set_low_balance
+from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,3 +35,16 @@ def test_a_code_is_found_and_both_wallets_are_billed(shop, now):
     assert shop.money() == (100_000_000 - row.customer_price_micros, 0, 10_000_000_000 - row.price_micros, 0)
     assert not Check.objects.exists()
     assert Activation.objects.count() == 1
+
+
+def test_an_order_that_takes_the_balance_below_its_limit_tells_once(shop):
+    """What is available falls with the hold, and again only after it was above."""
+    limit, lows = 100_000_000 - shop.price(), Event.objects.filter(type="wallet.low_balance")
+    assert set_low_balance(tenant=shop.tenant, customer=shop.customer, micros=limit)
+
+    shop.order()
+    assert not lows.exists()  # exactly the limit is not below it
+    shop.order()
+    shop.order()
+
+    assert list(lows.values_list("tenant", "customer")) == [(shop.tenant.pk, shop.customer.pk)]

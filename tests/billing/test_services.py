@@ -10,9 +10,9 @@ from django.db import connection
 from django.utils import timezone
 
 from billing import ledger
-from billing.models import Transaction
+from billing.models import Transaction, Wallet
 from billing.queries import balance_of
-from billing.services import MAX_MICROS, create_customer, create_tenant, move_money
+from billing.services import MAX_MICROS, create_customer, create_tenant, move_money, set_low_balance
 from portal.errors import Duplicate, ValidationError
 from tests.factories import CustomerFactory
 
@@ -73,3 +73,22 @@ def test_m14_every_answer_during_orders_adds_up():
     assert all(b.total_micros == b.available_micros + b.held_micros for b in seen)
     assert all(0 <= b.available_micros % 1_000_000 == 0 for b in seen)
     assert balance_of(customer) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_a_low_balance_is_set_on_one_wallet_and_refused_out_of_range():
+    tenant = create_tenant(slug="acme", name="Acme")
+    mine, other = (create_customer(tenant=tenant, external_id=name) for name in ("mine", "other"))
+    stranger = CustomerFactory()
+
+    assert set_low_balance(tenant=tenant, customer=mine, micros=5_000_000)
+    assert set_low_balance(tenant=tenant, customer=None, micros=0)
+    assert not set_low_balance(tenant=tenant, customer=stranger, micros=1)
+    for odd in (-1, MAX_MICROS + 1, 1.5, True):
+        with pytest.raises(ValidationError) as refusal:
+            set_low_balance(tenant=tenant, customer=mine, micros=odd)
+        assert list(refusal.value.details) == ["low_balance"]
+
+    limits = {wallet.customer_id: wallet.low_balance_micros for wallet in Wallet.objects.all()}
+    kept = (limits[mine.pk], limits[other.pk], limits[stranger.pk], tenant.wallets.get(customer=None))
+    assert (*kept[:3], kept[3].low_balance_micros) == (5_000_000, None, None, 0)

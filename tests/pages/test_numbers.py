@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Customer
 from activations.cards import MASK
 from activations.models import Activation
+from billing.models import Wallet
 from tests.factories import CustomerFactory, UserFactory, fund
 from tests.pages.conftest import Store
 from tests.pages.test_buying import HTMX, words
@@ -322,6 +323,33 @@ def test_m13_a_balance_below_zero_is_shown_as_it_is(store):
 @pytest.mark.parametrize("query", ["before=0", "before=9223372036854775808", "after=x", "before=1e5"])
 def test_b3_odd_page_edges_are_ignored(store, query):
     assert store.signed_in().get(f"/wallet/?{query}").status_code == 200
+
+
+def test_the_low_balance_is_set_and_cleared_on_the_wallet_page_for_oneself_alone(store):
+    client, neighbour = store.signed_in(), CustomerFactory(tenant=store.tenant)
+
+    assert client.post("/wallet/low/", {"low_balance": "7.50"})["Location"] == "/wallet/"
+
+    assert 'value="7.5"' in client.get("/wallet/").content.decode()
+    assert low_balance(store.customer) == 7_500_000
+    assert low_balance(neighbour) is None
+    client.post("/wallet/low/", {"low_balance": ""})
+    assert low_balance(store.customer) is None
+
+
+@pytest.mark.parametrize("typed", ["-1", "100000.01", "five", "NaN", "Infinity", "1e99", "0.0000001"])
+def test_b3_an_odd_low_balance_is_refused_beside_its_field(store, typed):
+    Wallet.objects.filter(customer=store.customer).update(low_balance_micros=3_000_000)
+
+    answer = store.signed_in().post("/wallet/low/", {"low_balance": typed})
+
+    assert answer.status_code == 422
+    assert 'id="id_low_balance_error"' in answer.content.decode()
+    assert low_balance(store.customer) == 3_000_000
+
+
+def low_balance(customer):
+    return Wallet.objects.get(customer=customer).low_balance_micros
 
 
 # --- Account ----------------------------------------------------------------------------------------------
