@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import Callable
 from secrets import token_hex
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from csp.middleware import CSPMiddleware
@@ -82,6 +84,40 @@ class RefusalMiddleware:
             return None  # handler500 answers
         log.warning("database_unavailable", exc_info=error)
         return pages.unavailable(request)
+
+
+class TextMiddleware:
+    """Refuses pages asked with NUL bytes or broken UTF-8 in address, query or form (B1, B2): Django would
+    replace or pass on what PostgreSQL cannot store, and the page would answer another question.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        query = request.META.get("QUERY_STRING", "").encode("latin-1")  # WSGI: one character for each byte
+        # Django has decoded the path, and written %FF for a byte that is no UTF-8.
+        if all(is_text(unquote_to_bytes(given)) for given in (request.path_info, query)):
+            return self.get_response(request)
+        return pages.bad_request(request)
+
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
+        """The body, which the check of the CSRF token has read already."""
+        if request.method != "POST":
+            return None
+        if request.content_type == "application/x-www-form-urlencoded":
+            is_good = is_text(unquote_to_bytes(request.body))
+        else:  # with files: Django has decoded the fields, and replaced what was broken
+            is_good = not any("\x00" in value for _, values in request.POST.lists() for value in values)
+        return None if is_good else pages.bad_request(request)
+
+
+def is_text(raw: bytes) -> bool:
+    """Whether these are UTF-8 characters without NUL."""
+    try:
+        return "\x00" not in raw.decode()
+    except UnicodeDecodeError:
+        return False
 
 
 class PolicyMiddleware(CSPMiddleware):

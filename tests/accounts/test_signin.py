@@ -83,10 +83,7 @@ def test_the_admin_uses_the_same_login_page(acme, jar, confirmed):
 
 
 def test_b1_nul_bytes_in_the_login_are_refused(acme, jar):
-    refused = sign_in(jar(acme), "a\0@example.com", "p\0")
-
-    assert refused.status_code == 200
-    assert "Null characters are not allowed" in str(refused.context["form"].errors)
+    assert sign_in(jar(acme), "a\0@example.com", "p\0").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["login/", "signup/", "password/reset/", "2fa/totp/activate/"])

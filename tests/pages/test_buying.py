@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
@@ -222,18 +223,49 @@ def test_b10_state_changes_by_post_with_a_token_only(store):
 
 
 @pytest.mark.parametrize(
-    "query", ["q=%00", "q=" + "x" * 500, "q=%ff", "by=price;drop", "q=%F0%9F%98%80", "all=x"]
-)
-def test_b1_b2_b12_odd_searches_find_nothing_or_everything_but_never_fail(store, query):
+    "query", ["q=" + "x" * 500, "by=price;drop", "by=bogus", "status=bogus", "q=%F0%9F%98%80", "all=x",
+              "q=x&q=y", "before=zz", "nonsense=1", "q=%EF%BF%BD", "q=100%"]
+)  # fmt: skip
+def test_b12_filters_that_do_not_fit_are_not_looked_at(store, query):
     client = store.signed_in()
 
     for path in ("/buy/", "/buy/telegram/", "/history/"):
         assert client.get(f"{path}?{query}").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/buy/%00/", "/buy/nothing/", "/buy/../", "/numbers/%00/", "/numbers/zz/", "/icons/..svg"]
-)
+@pytest.mark.parametrize("broken", ["%00", "a%00b", "%ff", "%C3", "%ED%A0%80", "%C0%80"])
+@pytest.mark.parametrize("path", [
+    "/{}", "/buy/{}/", "/numbers/{}/", "/icons/{}.svg", "/accounts/{}/", "/buy/?q={}", "/buy/?{}=1",
+    "/buy/telegram/?q={}", "/history/?q={}", "/history/?before={}", "/wallet/?before={}", "/rentals/?q={}",
+    "/rent/?q={}", "/account/?x={}", "/accounts/login/?next={}", "/?x={}",
+])  # fmt: skip
+def test_b1_b2_pages_refuse_nul_and_broken_utf8_in_their_address(store, path, broken):
+    client = store.signed_in()
+
+    assert client.get(path.format(broken)).status_code == 400
+    assert client.get(path.format(broken), headers=HTMX).status_code == 400
+
+
+@pytest.mark.parametrize("broken", ["%00", "%ff", "%ED%A0%80"])
+@pytest.mark.parametrize("form", ["{}=1", "request_key={}", "extra=a{}b"])
+def test_b1_b2_pages_refuse_nul_and_broken_utf8_in_their_forms(store, form, broken):
+    client = store.signed_in()
+    sent = urlencode(form_of(client)) + "&" + form.format(broken)
+
+    answer = client.post(URL, sent, content_type="application/x-www-form-urlencoded")
+
+    assert answer.status_code == 400
+    assert not Activation.objects.exists()
+
+
+def test_b1_the_refusal_is_a_page_to_people(store):
+    answer = store.signed_in().get("/buy/?q=%00", headers={"accept": "text/html"})
+
+    assert answer.status_code == 400
+    assert "This request cannot be understood." in words(answer)
+
+
+@pytest.mark.parametrize("path", ["/buy/nothing/", "/buy/../", "/numbers/zz/", "/icons/..svg"])
 def test_unknown_things_are_404(store, path):
     assert store.signed_in().get(path).status_code == 404
 

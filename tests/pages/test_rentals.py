@@ -85,9 +85,7 @@ def test_the_window_shows_what_a_term_costs_everywhere(desk):
     assert "United States" not in week
 
 
-@pytest.mark.parametrize(
-    "query", ["hours=5", "hours=x", "service=../x", "q=%00", "hours=999999999999999999999"]
-)
+@pytest.mark.parametrize("query", ["hours=5", "hours=x", "service=../x", "hours=999999999999999999999"])
 def test_b12_what_does_not_fit_its_field_is_not_looked_at(desk, query):
     assert desk.client.get(f"/rent/?{query}").status_code == 200
 
