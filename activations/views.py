@@ -12,7 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from activations.services.callbacks import take_callback
-from activations.services.inbox import UNREADABLE_ERRORS, keep_unreadable
+from activations.services.inbox import UNREADABLE_ERRORS
+from activations.services.keeping import keep_unreadable
 from portal.encryption import SecretUnreadable
 from providers.contract import Adapter, Refused, Taken, Unwanted
 from providers.queries import called_provider

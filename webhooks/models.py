@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Now
 
 from accounts.models import Customer, Tenant
 from portal.encryption import EncryptedSecret
@@ -163,8 +163,10 @@ class DeliveryAttempt(models.Model):
 
 class InboxMessage(models.Model):
     """A provider's callback as it came, so that it can be worked again. The body is erased with the codes
-    (retention).
+    (retention). A hint that comes again is not kept again.
     """
+
+    HINT, UNREADABLE = "hint", "unreadable"  # outcomes of what brought nothing by itself
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(
@@ -180,7 +182,18 @@ class InboxMessage(models.Model):
     outcome = models.CharField(max_length=40, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                F("provider_id"),
+                MD5("body"),
+                condition=Q(outcome="hint") & ~Q(body=b""),
+                name="inbox_hint_once",
+            )
+        ]
         indexes = [
+            models.Index(
+                fields=["provider_id", "received_at"], condition=Q(outcome="hint"), name="inbox_hints"
+            ),
             models.Index(fields=["id"], condition=Q(processed_at=None), name="inbox_unprocessed"),
             models.Index(fields=["provider_id"], condition=Q(outcome="unreadable"), name="inbox_unreadable"),
             models.Index(fields=["received_at"], condition=~Q(body=b""), name="inbox_to_erase"),

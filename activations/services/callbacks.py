@@ -1,10 +1,11 @@
-"""A provider's callback: worked in the transaction that stores it when it proves itself, otherwise a reason
-to ask (W1, W2, W5).
+"""A provider's callback: worked in the transaction that stores it when it proves itself, otherwise kept and a
+reason to ask (W1, W2, W5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
@@ -15,6 +16,7 @@ from activations.services.checking import news
 from activations.services.checking.claims import Due, leases_by_reference, open_lease_on
 from activations.services.checking.settling import settle
 from activations.services.covering import cover
+from activations.services.keeping import keep_hint
 from activations.services.receiving import announce, message_params, store
 from activations.services.rentals.checking import work_rental_callback
 from providers.contract import Callback, Status, Taken, UpstreamState
@@ -27,17 +29,23 @@ EARLY_FOR = timedelta(hours=1)
 
 
 def take_callback(
-    *, provider: Provider, callback: Callback, body: bytes, headers: Mapping[str, str], now: datetime
+    *,
+    provider: Provider,
+    callback: Callback,
+    body: bytes,
+    headers: Mapping[str, str],
+    is_kept: bool = False,
+    now: datetime,
 ) -> Taken:
     """Do what a verified callback says; what became of it. Everything that it may bring twice is recognised
-    and changes nothing.
+    and changes nothing. `is_kept`: the inbox has it.
     """
+    raw = Raw(provider, cover(body, provider), headers, is_kept=is_kept)
     if not callback.upstream_ref and not callback.phone:
+        raw.keep(now=now)
         return Taken.DONE  # about the account, not about a number
-    body = cover(body, provider)
-    kept = {name: value[:200] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
     if callback.is_rental:
-        word = _work_rental(provider, callback, body=body, headers=kept, now=now)
+        word = _work_rental(callback, raw, now=now)
         return _nobodys(provider, RENTALS_UNDER_WAY) if word == UNMATCHED else Taken.DONE
     if callback.phone:
         found = open_lease_on(provider.pk, callback.phone)
@@ -46,13 +54,34 @@ def take_callback(
     else:
         found = leases_by_reference(provider.pk, [callback.upstream_ref])
     if not found:
-        _keep_for_later(provider, callback, body=body, headers=kept, now=now)
+        _keep_for_later(callback, raw, now=now)
         return Taken.EARLY
     if not callback.is_proof or callback.status is None:
+        raw.keep(now=now)
         _ask_soon(found[0], now=now)
     else:
-        _work(provider, found[0], callback, body=body, headers=kept, now=now)
+        _work(found[0], callback.status, raw, now=now)
     return Taken.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A callback as it came, without our keys. `is_kept`: the inbox has it already."""
+
+    provider: Provider
+    body: bytes
+    headers: Mapping[str, str]
+    is_kept: bool
+
+    @property
+    def few_headers(self) -> dict[str, str]:
+        """What is kept of a callback that needs not be read again."""
+        return {name: value[:200] for name, value in self.headers.items() if name.lower() in KEPT_HEADERS}
+
+    def keep(self, *, now: datetime) -> None:
+        """What brings no message by itself, to be worked again should its adapter have misread it."""
+        if not self.is_kept:
+            keep_hint(provider=self.provider, body=self.body, headers=self.headers, now=now)
 
 
 def _nobodys(provider: Provider, under_way: str) -> Taken:
@@ -60,20 +89,19 @@ def _nobodys(provider: Provider, under_way: str) -> Taken:
     return Taken.EARLY if rows(under_way, {"provider": provider.pk}) else Taken.NOBODYS
 
 
-def _work(
-    provider: Provider, row: Due, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
-) -> None:
-    status = callback.status
-    assert status is not None
+def _work(row: Due, status: Status, raw: Raw, *, now: datetime) -> None:
+    """Store what is new. What repeats messages that we have is not kept again, unless it says more."""
     fresh = row.news_of(status.messages)
+    if not fresh and (not status.messages or status.state is UpstreamState.REFUNDED):
+        raw.keep(now=now)
     for sms in fresh:
         word = store(
             "activation_callback",
             row.target,
-            tenant=provider.tenant_id,
-            provider=provider.pk,
-            body=body,
-            headers=orjson.dumps(headers).decode(),
+            tenant=raw.provider.tenant_id,
+            provider=raw.provider.pk,
+            body=raw.body,
+            headers=orjson.dumps(raw.few_headers).decode(),
             **message_params(target=row.target, sms=sms, cost_micros=status.cost_micros, now=now),
         )
         announce(target=row.target, word=word)
@@ -84,22 +112,21 @@ def _work(
 
 
 @transaction.atomic
-def _work_rental(
-    provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
-) -> str:
+def _work_rental(callback: Callback, raw: Raw, *, now: datetime) -> str:
     """What came of it (work_rental_callback), kept together with what it brings; a repeat is not kept again.
 
     Nothing of it is waited for: a rental is asked about as long as it runs, so one that overtook its own
     order only hurries the search for lost ones.
     """
+    provider = raw.provider
     word = work_rental_callback(provider, callback, now=now)
     if word == "repeat":
         return word
     InboxMessage.objects.create(
         tenant_id=provider.tenant_id,
         provider_id=provider.pk,
-        body=body,
-        headers=headers,
+        body=raw.body,
+        headers=raw.few_headers,
         received_at=now,
         processed_at=now,
         outcome=word,
@@ -120,20 +147,18 @@ def _ask_soon(row: Due, *, now: datetime) -> None:
     )
 
 
-def _keep_for_later(
-    provider: Provider, callback: Callback, *, body: bytes, headers: dict[str, str], now: datetime
-) -> None:
+def _keep_for_later(callback: Callback, raw: Raw, *, now: datetime) -> None:
     """A callback that overtook its own order (W2): kept until its lease is known, and the lost orders of this
     provider are looked for soon.
     """
     InboxMessage.objects.create(
-        tenant_id=provider.tenant_id,
-        provider_id=provider.pk,
-        body=body,
-        headers={**headers, "upstream_ref": callback.upstream_ref[:80]},
+        tenant_id=raw.provider.tenant_id,
+        provider_id=raw.provider.pk,
+        body=raw.body,
+        headers={**raw.few_headers, "upstream_ref": callback.upstream_ref[:80]},
         received_at=now,
     )
-    run(LOOK_SOON, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
+    run(LOOK_SOON, {"provider": raw.provider.pk, "soon": now + timedelta(seconds=5)})
 
 
 ASK_ABOUT_FORMER = """

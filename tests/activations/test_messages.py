@@ -237,13 +237,14 @@ def test_w3_a_callback_that_proves_nothing_has_no_effect(shop, now, spoil, caplo
     assert "9z9z" not in caplog.text
 
 
-def test_w4_a_callback_that_says_ended_only_makes_us_ask(shop, now):
+def test_w4_a_callback_that_says_ended_is_kept_and_only_makes_us_ask(shop, now):
     row = shop.order(now=now)
     shop.state(row, "expired")
     body, headers = shop.callback(shop.row(row.hex_id).upstream_ref)
 
     assert post(shop, body, headers).status_code == 200
     assert shop.row(row.hex_id).activation_status == "active"
+    assert (InboxMessage.objects.get().outcome, bytes(InboxMessage.objects.get().body)) == ("hint", body)
     check_due(now + seconds(1))
 
     assert shop.row(row.hex_id).activation_status == "expired"

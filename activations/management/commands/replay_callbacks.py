@@ -1,4 +1,6 @@
-"""`manage.py replay_callbacks 3`: callbacks that could not be read, after the adapter was mended."""
+"""`manage.py replay_callbacks 3`: callbacks that could not be read, after the adapter was mended;
+with `--hints` those as well that were read, but brought nothing by themselves.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("provider", type=int, help="its number, as the admin shows it")
+        parser.add_argument(
+            "--hints", action="store_true", help="also those that were read, but only made us ask"
+        )
 
     def handle(self, **options: Any) -> None:
         provider = Provider.objects.filter(public_no=options["provider"]).first()
         if provider is None:
             raise CommandError(f"There is no provider {options['provider']}.")
-        became = work_again(provider, now=timezone.now())
+        became = work_again(provider, with_hints=options["hints"], now=timezone.now())
         for word, count in became.most_common():
             self.stdout.write(f"{word}: {count}")
         if not became:
