@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from billing.money import CENT, round_up
 from billing.prices import Rules
 from providers.registry import ADAPTERS
-from providers.routing_facts import Sample, Stance
+from providers.routing_facts import RouteWish, Sample, Stance
 from providers.routing_sql import OfferRow, Shelf
 from providers.scoring import EVEN, SAMPLE_MIN, score, shrunk
 
 DEGRADED = "degraded"
 OTHERS_MAX = 8
+COSTS = range(10**15)  # micro-USD, beyond all that is sold
 
 Rejected = Counter[tuple[int, str]]
 """Provider's number and why → how many of its offers."""
-
-
-class RouteWish(Protocol):
-    """What the router reads of a wish (activations.wish.Wish is one). Amounts: tenant price in micro-USD."""
-
-    @property
-    def service_id(self) -> str: ...
-    @property
-    def country_id(self) -> str: ...
-    @property
-    def min_price_micros(self) -> int | None: ...
-    @property
-    def max_price_micros(self) -> int | None: ...
-    @property
-    def caps_at_suggested(self) -> bool: ...
-    @property
-    def quality_factor(self) -> float | None: ...
-    @property
-    def operator(self) -> str: ...
-    @property
-    def capability(self) -> str: ...
-    @property
-    def include_providers(self) -> Collection[int]: ...
-    @property
-    def exclude_providers(self) -> Collection[int]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -59,38 +35,22 @@ class Priced:
     score: float = 0.0
 
 
-def fitting(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime, rejected: Rejected) -> list[Priced]:
+def fitting(shelf: Shelf, wish: RouteWish, rules: Rules, rejected: Rejected) -> list[Priced]:
     """The offers that could be bought, however dear they are; the others are counted with the reason."""
     found = []
     for row in shelf.offers:
         sample, stance = shelf.measured.of(row.provider_id, row.operator), shelf.policy.of(row.provider_id)
-        reason = _objection(row, wish, now) or _dislike(stance, sample)
+        known = "" if row.protocol in ADAPTERS else "unknown_protocol"
+        reason = row.why or known or _dislike(stance, sample)
         price = 0 if reason else tenant_price(row, wish, rules)
         if not reason and wish.min_price_micros is not None and price < wish.min_price_micros:
             reason = "too_cheap"
         if reason:
-            rejected[row.provider_no, reason] += 1
+            rejected[row.provider_no, reason] += row.lines if row.why else 1
         else:
             quality = shrunk(sample.codes, sample.orders, row.quality) if sample else row.quality
             found.append(Priced(row, price, quality, sample, stance.boost))
     return found
-
-
-def _objection(row: OfferRow, wish: RouteWish, now: datetime) -> str:
-    """Why an offer cannot be bought or was not asked for, or an empty text."""
-    if not row.is_enabled:
-        return "off"
-    if wish.include_providers and row.provider_no not in wish.include_providers:
-        return "not_included"
-    if row.provider_no in wish.exclude_providers:
-        return "excluded"
-    if wish.operator != "any" and row.operator not in wish.operator.split(","):
-        return "operator"
-    if row.protocol not in ADAPTERS:
-        return "unknown_protocol"
-    if row.state != "ok" and (row.blocked_until is None or row.blocked_until > now):
-        return "tripped" if row.state == DEGRADED else row.state
-    return ""
 
 
 def _dislike(stance: Stance, sample: Sample | None) -> str:
@@ -109,6 +69,19 @@ def tenant_price(row: OfferRow, wish: RouteWish, rules: Rules) -> int:
     if row.is_own:
         return round_up(row.cost_micros, CENT) * row.units
     return rules.tenant_price(row.cost_micros, wish.service_id, wish.country_id) * row.units
+
+
+def cost_floors(wish: RouteWish, rules: Rules) -> tuple[int, int]:
+    """The lowest cost whose `tenant_price` is not below the wish's lowest price: of the shared pool's lines,
+    and of the tenant's own. Prices never fall while costs rise.
+    """
+    least = wish.min_price_micros
+    if least is None:
+        return 0, 0
+    pool = bisect_left(
+        COSTS, least, key=lambda cost: rules.tenant_price(cost, wish.service_id, wish.country_id)
+    )
+    return pool, bisect_left(COSTS, least, key=lambda cost: round_up(cost, CENT))
 
 
 def ranked(offers: Sequence[Priced], weight: float) -> list[Priced]:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from billing.prices import Rules
 from portal.encryption import SecretUnreadable
@@ -20,8 +20,9 @@ from portal.errors import (
 )
 from providers.contract import Account, Adapter
 from providers.health import take_probe
-from providers.ranking import DEGRADED, Priced, Rejected, RouteWish, decision, fitting, ranked
+from providers.ranking import DEGRADED, Priced, Rejected, cost_floors, decision, fitting, ranked
 from providers.registry import ADAPTERS, callback_url
+from providers.routing_facts import RentalRouteWish, RouteWish
 from providers.routing_sql import Shelf, rental_shelf_of, shelf_of
 from providers.scoring import EVEN
 from providers.secrets import open_secret
@@ -33,18 +34,12 @@ OUT_OF_REACH = frozenset(
 )
 
 
-class RentalRouteWish(RouteWish, Protocol):
-    """What the router reads of the wish for a rental. Amounts: tenant price of the term, micro-USD."""
-
-    @property
-    def hours(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One offer with all that ordering from it needs. Micro-USD; `is_own`: the tenant's own account, whose
-    cost he pays himself. `was_failing`: a success should be told to providers.health. `units`: how often the
-    offer's line is bought, and cost and price are those of all (more than one only for a rental by the day).
+    cost he pays himself. `was_failing`: a success should be told to providers.health; `needs_probe`: the
+    breaker was open (`may_be_asked`). `units`: how often the offer's line is bought, and cost and price are
+    those of all (more than one only for a rental by the day).
     """
 
     offer_id: int
@@ -66,16 +61,24 @@ class Candidate:
     cancel_fee_micros: int
     check_seconds: int
     was_failing: bool
+    needs_probe: bool
     units: int = 1
 
     @property
     def adapter(self) -> Adapter:
         return ADAPTERS[self.protocol](self.account)
 
+    def may_be_asked(self, now: datetime) -> bool:
+        """To be asked just before it is sent something. False: another order is trying this provider, whose
+        breaker was open; it gets one order at a time.
+        """
+        return not self.needs_probe or take_probe(self.provider_id, now)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """At most four candidates, best first, all at or below the cap. `decision` is kept with the order;
+    """At most four candidates, best first, all at or below the cap; those that need a probe, which each order
+    but one is refused, are not counted. `decision` is kept with the order;
     `quality_factor`: what they were ranked with, 0…100.
 
     `suggested_micros`: the tenant price of the winner at even weights, cap aside.
@@ -90,22 +93,22 @@ class Route:
 
 
 def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, now: datetime) -> Route:
-    """Rank what the tenant may buy for this wish. One SQL query, and one write when it tries a
-    provider whose breaker was open. Wallets are not looked at.
+    """Rank what the tenant may buy for this wish: one SQL query. Wallets are not looked at.
 
     Raises UnknownService, ServiceProhibited, UnknownCountry, NoNumbers,
     UpstreamUnavailable (there are offers, but each of their
     providers is out of reach), MaxPriceExceeded(suggested_micros).
     """
+    floor, own_floor = cost_floors(wish, rules)
     shelf = shelf_of(
         tenant_id=tenant_id,
         is_test=is_test,
-        service_id=wish.service_id,
-        country_id=wish.country_id,
-        capability=wish.capability,
+        wish=wish,
+        floor_micros=floor,
+        own_floor_micros=own_floor,
         now=now,
     )
-    return _best_of(shelf, wish, rules, now)
+    return _best_of(shelf, wish, rules)
 
 
 def find_rental_route(
@@ -121,19 +124,11 @@ def find_rental_route(
 
     Raises as `find_route`; NoNumbers also where nobody rents for such a time.
     """
-    shelf = rental_shelf_of(
-        tenant_id=tenant_id,
-        is_test=is_test,
-        service_id=wish.service_id,
-        country_id=wish.country_id,
-        hours=wish.hours,
-        provider_id=provider_id,
-        now=now,
-    )
-    return _best_of(shelf, wish, rules, now)
+    shelf = rental_shelf_of(tenant_id=tenant_id, is_test=is_test, wish=wish, provider_id=provider_id, now=now)
+    return _best_of(shelf, wish, rules)
 
 
-def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime) -> Route:
+def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules) -> Route:
     if shelf.prohibited is None:
         raise UnknownService
     if shelf.prohibited:
@@ -141,14 +136,14 @@ def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules, now: datetime) -> Rout
     if not shelf.has_country:
         raise UnknownCountry
     rejected: Rejected = Counter()
-    offers = fitting(shelf, wish, rules, now, rejected)
+    offers = fitting(shelf, wish, rules, rejected)
     if not offers:
         raise _nothing(rejected)
     asked = shelf.policy.quality_factor if wish.quality_factor is None else wish.quality_factor
     cap = wish.max_price_micros
     if cap is None and wish.caps_at_suggested:
         cap = _suggested(offers)
-    return _route(offers, cap, 100 * EVEN if asked is None else asked, now, rejected)
+    return _route(offers, cap, 100 * EVEN if asked is None else asked, rejected)
 
 
 def _suggested(offers: list[Priced]) -> int:
@@ -161,9 +156,7 @@ def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
     return UpstreamUnavailable() if reasons and reasons <= OUT_OF_REACH else NoNumbers()
 
 
-def _route(
-    offers: list[Priced], cap_micros: int | None, quality_factor: float, now: datetime, rejected: Rejected
-) -> Route:
+def _route(offers: list[Priced], cap_micros: int | None, quality_factor: float, rejected: Rejected) -> Route:
     above = [] if cap_micros is None else [one for one in offers if one.price_micros > cap_micros]
     affordable = offers if not above else [one for one in offers if one.price_micros <= (cap_micros or 0)]
     if not affordable:
@@ -173,9 +166,10 @@ def _route(
     weight = min(max(quality_factor / 100, 0.0), 1.0)
     candidates: list[Candidate] = []
     chosen: list[Priced] = []
+    on_trial: set[int] = set()
     for one in ranked(affordable, weight):
-        if one.row.state == DEGRADED and not take_probe(one.row.provider_id, now):
-            rejected[one.row.provider_no, "tripped"] += 1
+        if one.row.provider_id in on_trial:
+            rejected[one.row.provider_no, "tripped"] += 1  # it is tried with its best line only
             continue
         try:
             candidates.append(_candidate(one))
@@ -183,7 +177,9 @@ def _route(
             rejected[one.row.provider_no, "secret_unreadable"] += 1
             continue
         chosen.append(one)
-        if len(candidates) == CANDIDATES_MAX:
+        if one.row.state == DEGRADED:
+            on_trial.add(one.row.provider_id)
+        if len(candidates) == CANDIDATES_MAX + len(on_trial):
             break
     if not candidates:
         raise _nothing(rejected)
@@ -227,5 +223,6 @@ def _candidate(one: Priced) -> Candidate:
         cancel_fee_micros=row.cancel_fee_micros,
         check_seconds=row.check_seconds,
         was_failing=row.state != "ok" or row.failures > 0,
+        needs_probe=row.state == DEGRADED,
         units=row.units,
     )

@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
+
+
+class RouteWish(Protocol):
+    """What the router reads of a wish (activations.wish.Wish is one). Amounts: tenant price in micro-USD."""
+
+    @property
+    def service_id(self) -> str: ...
+    @property
+    def country_id(self) -> str: ...
+    @property
+    def min_price_micros(self) -> int | None: ...
+    @property
+    def max_price_micros(self) -> int | None: ...
+    @property
+    def caps_at_suggested(self) -> bool: ...
+    @property
+    def quality_factor(self) -> float | None: ...
+    @property
+    def operator(self) -> str: ...
+    @property
+    def capability(self) -> str: ...
+    @property
+    def include_providers(self) -> Collection[int]: ...
+    @property
+    def exclude_providers(self) -> Collection[int]: ...
+
+
+class RentalRouteWish(RouteWish, Protocol):
+    """What the router reads of the wish for a rental. Amounts: tenant price of the term, micro-USD."""
+
+    @property
+    def hours(self) -> int: ...
 
 
 class Sample(NamedTuple):

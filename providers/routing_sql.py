@@ -4,24 +4,40 @@ the tenant may buy.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
 from portal.fastlane import fetch_all
-from providers.routing_facts import Measured, Policy
+from providers.routing_facts import Measured, Policy, RentalRouteWish, RouteWish
 
-ROWS_MAX = (
-    200  # the cheapest lines of a service in a country; a dialect with more tiers than that exists nowhere
-)
+ROWS_MAX = 200  # lines of a service in a country; what cannot be bought takes one of them per reason
 
 COLUMNS = """
     o.id, o.operator, coalesce(nullif(o.upstream_operator, ''), o.operator), o.cost_micros, o.quality,
     o.upstream_service, o.upstream_country, o.upstream_ref,
     p.id, p.public_no, p.tenant_id IS NOT NULL, p.protocol, p.base_url, p.secret_encrypted, p.callback_token,
-    p.options::text, p.priority, p.is_enabled, p.cancel_lock_seconds, p.life_seconds, p.cancel_fee_micros,
-    p.timeout_seconds, p.check_seconds, coalesce(h.state, 'ok'), coalesce(h.failures, 0), h.blocked_until
+    p.options::text, p.priority, p.cancel_lock_seconds, p.life_seconds, p.cancel_fee_micros,
+    p.timeout_seconds, p.check_seconds, coalesce(h.state, 'ok'), coalesce(h.failures, 0), judged.why
 """
-# The first row holds what is known of the pair, the others one offer each.
+# Why an offer cannot be bought or was not asked for, or an empty text. Judged before lines are counted off,
+# so that those of a provider that is switched off displace no other.
+JUDGED = """
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN NOT p.is_enabled THEN 'off'
+    WHEN %(include)s::text <> '{}' AND p.public_no <> ALL (%(include)s::int[]) THEN 'not_included'
+    WHEN p.public_no = ANY (%(exclude)s::int[]) THEN 'excluded'
+    WHEN %(operator)s::text <> 'any' AND o.operator <> ALL (string_to_array(%(operator)s::text, ','))
+        THEN 'operator'
+    WHEN h.state <> 'ok' AND coalesce(h.blocked_until > %(now)s::timestamptz, true)
+        THEN CASE h.state WHEN 'degraded' THEN 'tripped' ELSE h.state END
+    WHEN o.cost_micros < CASE WHEN p.tenant_id IS NULL THEN %(floor)s::bigint ELSE %(own_floor)s::bigint END
+        THEN 'too_cheap'
+    ELSE '' END) AS judged (why)
+"""
+# The first row holds what is known of the pair, the others one offer each: of every provider the cheapest,
+# then of every provider the next, so that one with many lines crowds out nobody. Of what cannot be bought
+# there is the cheapest line of each reason, with the number of all that it stands for.
 QUERY = """
 SELECT s.prohibited, c.id IS NOT NULL, of_pair.figures, of_country.figures, of_all.figures,
     policy.quality_factor, policy.min_success_percent, CASE WHEN policy.tenant_id IS NOT NULL THEN (
@@ -42,15 +58,21 @@ LEFT JOIN providers_routesheet of_country
 LEFT JOIN providers_routesheet of_all ON of_all.service_id = '' AND of_all.country_id = ''
 LEFT JOIN providers_routingpolicy policy ON policy.tenant_id = %(tenant)s::bigint
 UNION ALL
-(SELECT {no_facts}, {columns}
-FROM providers_offer o
-JOIN providers_provider p ON p.id = o.provider_id
-LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
-WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text
-  AND o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
-  AND %(capability)s::text = ANY (o.capabilities)
-  AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.{serves}
-ORDER BY o.cost_micros LIMIT {most})
+(SELECT {no_facts}, {names}
+FROM (
+    SELECT {columns}, count(*) OVER alike, row_number() OVER (alike ORDER BY o.cost_micros, o.id)
+    FROM providers_offer o
+    JOIN providers_provider p ON p.id = o.provider_id
+    LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+    {judged}
+    WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text
+      AND o.kind = 'activation' AND o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0)
+      AND %(capability)s::text = ANY (o.capabilities)
+      AND (p.tenant_id IS NULL OR p.tenant_id = %(tenant)s::bigint) AND p.{serves}
+    WINDOW alike AS (PARTITION BY p.id, judged.why)
+) AS found ({names}, turn)
+WHERE why = '' OR turn = 1
+ORDER BY turn, cost_micros LIMIT {most})
 """
 # What is rented already (a provider is named) can be extended though the reseller stopped selling it.
 # A line of exactly the hours, or the day's price as often as there are days (a line without hours is the
@@ -66,10 +88,12 @@ LEFT JOIN all_services(%(tenant)s::bigint) s
 LEFT JOIN all_countries(%(tenant)s::bigint) c
     ON c.id = wish.country AND (NOT c.is_off OR %(provider)s::bigint IS NOT NULL)
 UNION ALL
-(SELECT DISTINCT ON (p.id, o.operator) NULL, NULL, NULL, {columns}, %(hours)s / coalesce(o.duration_hours, 24)
+(SELECT DISTINCT ON (p.id, o.operator)
+    NULL, NULL, NULL, {columns}, 1, %(hours)s / coalesce(o.duration_hours, 24)
 FROM providers_offer o
 JOIN providers_provider p ON p.id = o.provider_id
 LEFT JOIN providers_providerhealth h ON h.provider_id = p.id
+{judged}
 WHERE o.service_id = %(service)s::text AND o.country_id = %(country)s::text AND o.kind = 'rental'
   AND coalesce(p.id = %(provider)s::bigint,  -- a number that is rented already needs no stock
       o.count > 0 AND (o.physical_count IS NULL OR o.physical_count > 0))
@@ -100,7 +124,6 @@ class OfferRow(NamedTuple):
     callback_token: str
     options: str
     priority: int
-    is_enabled: bool
     cancel_lock_seconds: int
     life_seconds: int
     cancel_fee_micros: int
@@ -108,19 +131,23 @@ class OfferRow(NamedTuple):
     check_seconds: int
     state: str
     failures: int
-    blocked_until: datetime | None
+    why: str
+    lines: int  # offers that this one stands for
     units: int = 1  # how often the line is bought: days of a rental that has a day's price
 
 
 FACTS = 8  # columns of the first row
-BLANK = ["NULL"] * (len(OfferRow._fields) - 1)
+NAMES = OfferRow._fields[:-1]
+BLANK = ["NULL"] * len(NAMES)
 FILLED = {
     "columns": COLUMNS,
+    "judged": JUDGED,
+    "names": ", ".join(NAMES),
     "no_facts": ", ".join(["NULL"] * FACTS),
     "blank": ", ".join(BLANK),
     "most": ROWS_MAX,
 }
-RENTED = RENTALS.format(columns=COLUMNS, blank=", ".join([*BLANK, "NULL"]))
+RENTED = RENTALS.format(columns=COLUMNS, judged=JUDGED, blank=", ".join([*BLANK, "NULL"]))
 LIVE = QUERY.format(serves="serves_live", **FILLED)
 TEST = QUERY.format(serves="serves_test", **FILLED)
 
@@ -136,11 +163,14 @@ class Shelf(NamedTuple):
 
 
 def shelf_of(
-    *, tenant_id: int, is_test: bool, service_id: str, country_id: str, capability: str, now: datetime
+    *, tenant_id: int, is_test: bool, wish: RouteWish, floor_micros: int, own_floor_micros: int, now: datetime
 ) -> Shelf:
-    """Everything in stock for a service in a country, from the shared pool and the tenant's own accounts."""
-    wish = {"service": service_id, "country": country_id, "capability": capability, "tenant": tenant_id}
-    rows = fetch_all(TEST if is_test else LIVE, wish)
+    """What is in stock for a service in a country, from the shared pool and the tenant's own accounts. What
+    costs less than its floor is too cheap.
+    """
+    asked = _asked(wish, tenant_id=tenant_id, now=now)
+    asked |= {"capability": wish.capability, "floor": floor_micros, "own_floor": own_floor_micros}
+    rows = fetch_all(TEST if is_test else LIVE, asked)
     facts = next(row for row in rows if row[1] is not None)
     return Shelf(
         prohibited=facts[0],
@@ -152,27 +182,14 @@ def shelf_of(
 
 
 def rental_shelf_of(
-    *,
-    tenant_id: int,
-    is_test: bool,
-    service_id: str,
-    country_id: str,
-    hours: int,
-    provider_id: int | None,
-    now: datetime,
+    *, tenant_id: int, is_test: bool, wish: RentalRouteWish, provider_id: int | None, now: datetime
 ) -> Shelf:
-    """Every rental of `hours` in stock for a service in a country, of one provider or of all. Measured
+    """Every rental of `wish.hours` in stock for a service in a country, of one provider or of all. Measured
     quality and routing policies are about activations: of these only the daily caps count here.
     """
-    wish = {
-        "service": service_id,
-        "country": country_id,
-        "hours": hours,
-        "tenant": tenant_id,
-        "is_test": is_test,
-        "provider": provider_id,
-    }
-    rows = fetch_all(RENTED, wish)
+    asked = _asked(wish, tenant_id=tenant_id, now=now)
+    asked |= {"hours": wish.hours, "is_test": is_test, "provider": provider_id, "floor": 0, "own_floor": 0}
+    rows = fetch_all(RENTED, asked)
     prohibited, has_country, caps = next(row[:3] for row in rows if row[1] is not None)
     return Shelf(
         prohibited=prohibited,
@@ -181,3 +198,22 @@ def rental_shelf_of(
         policy=Policy(None, None, caps, now=now),
         offers=[OfferRow(*row[3:]) for row in rows if row[1] is None],
     )
+
+
+def _asked(wish: RouteWish, *, tenant_id: int, now: datetime) -> dict[str, object]:
+    """The parameters that both queries have. Arrays are written out: lists of numbers would be of another
+    type, and the statement planned anew, with each size of number.
+    """
+    return {
+        "service": wish.service_id,
+        "country": wish.country_id,
+        "tenant": tenant_id,
+        "include": _array(wish.include_providers),
+        "exclude": _array(wish.exclude_providers),
+        "operator": wish.operator,
+        "now": now,
+    }
+
+
+def _array(numbers: Collection[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"

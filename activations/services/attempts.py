@@ -6,6 +6,7 @@ Nothing of the database is held while a provider is asked.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -39,13 +40,27 @@ from providers.contract import (
     Throttled,
     Unreachable,
 )
-from providers.http import send, send_order
-from providers.router import Route
+from providers.http import GivenUp, send, send_order
+from providers.router import Candidate, Route
 
 log = structlog.get_logger(__name__)
 
 OPERATORS_TROUBLE = (OutOfFunds, BadCredentials, Banned, Throttled, Unreachable)
 SHORTEST_CALL_SECONDS = 1.5
+
+
+class OnTrial(GivenUp):
+    """Not sent: another order is trying this provider, whose breaker was open."""
+
+    code = "tripped"
+
+
+def admit(candidate: Candidate, now: datetime) -> None:
+    """Just before something is sent there, so that no order takes the probe that asks somebody else. Raises
+    OnTrial.
+    """
+    if not candidate.may_be_asked(now):
+        raise OnTrial
 
 
 @dataclass
@@ -63,12 +78,14 @@ class Attempts:
 
     def run(self, quotes: list[Quote], *, our_ref: str) -> ActivationRow:
         waiting, said_no, failed = list(quotes), [], Failure(our_ref, "", "")
-        for _ in range(policy.ORDER_ATTEMPTS):
+        left = policy.ORDER_ATTEMPTS
+        while left:
             current = waiting.pop(0)
             try:
                 return self._try(current, our_ref=our_ref)
             except ProviderError as error:
                 said_no.append(error)
+                left -= not isinstance(error, OnTrial)  # nothing was sent
                 outcome = "unreachable" if isinstance(error, Unreachable) else "refused"
                 failed = Failure(our_ref, outcome, error.code)
                 if raised := self._at_its_price(current, error):
@@ -83,6 +100,7 @@ class Attempts:
         """One call. Raises Refused or Unreachable; an unknown outcome is left to the sweep."""
         candidate = current.candidate
         adapter = candidate.adapter
+        admit(candidate, self.clock.now())
         try:
             lease = self._send(adapter, current, our_ref=our_ref)
         except OutcomeUnknown as error:
@@ -209,7 +227,12 @@ class Attempts:
         price = price_at(current.candidate, error.suggested_micros, wish=self.wish, rules=self.rules)
         if price > self.ceiling_micros or error.suggested_micros <= current.candidate.cost_micros:
             return None
-        candidate = replace(current.candidate, cost_micros=error.suggested_micros, price_micros=price)
+        candidate = replace(
+            current.candidate,
+            cost_micros=error.suggested_micros,
+            price_micros=price,
+            needs_probe=False,  # it has answered
+        )
         raised = quote(candidate, wish=self.wish, rules=self.rules, max_price_micros=self.ceiling_micros)
         return raised if is_within_cap(raised, self.wish) else None
 

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from activations.wish import RentalWish
+from billing.prices import Rules
 from portal.errors import (
     MaxPriceExceeded,
     NoNumbers,
@@ -11,8 +13,10 @@ from portal.errors import (
     UnknownService,
     UpstreamUnavailable,
 )
-from providers.models import Provider, ProviderHealth, RouteSheet, Service
-from providers.router import find_route
+from providers.contract import Unreachable
+from providers.health import note_failure
+from providers.models import Offer, Provider, ProviderHealth, RouteSheet, Service
+from providers.router import find_rental_route, find_route
 from tests.providers.factories import Wish, make_offer, make_provider, make_tenant, plus
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -191,6 +195,115 @@ def test_what_does_not_exist_or_may_not_be_sold(tenant):
         route(tenant, country_id="xx")
     with pytest.raises(ServiceProhibited):
         route(tenant, service_id="casino")
+
+
+def lines(provider, count, **fields):
+    """So many lines of a provider, each a micro-dollar dearer than the one before."""
+    first = fields.pop("cost_micros", 1_000)
+    one = make_offer(provider, cost_micros=first, **fields)
+    copies = range(1, count)
+    Offer.objects.bulk_create(
+        Offer(
+            **{name: getattr(one, name) for name in COPIED}, cost_micros=first + n, upstream_ref=f"line-{n}"
+        )
+        for n in copies
+    )
+
+
+COPIED = (
+    "provider_id", "kind", "service_id", "country_id", "operator", "quality", "count", "capabilities",
+    "upstream_service", "upstream_country", "duration_hours",
+)  # fmt: skip
+
+
+def trouble(provider, **fields):
+    ProviderHealth.objects.create(provider=provider, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "spoil", "wish", "reason"),
+    [
+        ({"is_enabled": False}, None, {}, "off"),
+        ({}, {"state": "out_of_funds"}, {}, "out_of_funds"),
+        ({}, {"state": "degraded", "blocked_until": NOW + timedelta(seconds=1)}, {}, "tripped"),
+        ({"public_no": 900}, None, {"exclude_providers": (900,)}, "excluded"),
+        ({}, None, {"include_providers": (901,)}, "not_included"),
+        ({}, None, {"operator": "direct"}, "operator"),
+        ({}, None, {"min_price_micros": 90_000}, "too_cheap"),
+    ],
+)
+def test_u6_two_hundred_cheap_lines_that_cannot_be_bought_hide_nobody(tenant, fields, spoil, wish, reason):
+    cheap = make_provider(**fields)
+    lines(cheap, 250)
+    if spoil:
+        trouble(cheap, **spoil)
+    other = make_offer(make_provider(public_no=901), operator="direct")
+
+    found = route(tenant, **wish)
+
+    assert offers_of(found) == [other.pk]
+    assert found.decision["rejected"] == [[cheap.public_no, reason, 250]]
+
+
+def test_u6_the_dear_lines_of_a_provider_are_found_behind_its_cheap_ones_of_another_operator(tenant):
+    provider = make_provider()
+    lines(provider, 250)
+    dear = make_offer(provider, operator="direct")
+
+    assert offers_of(route(tenant, operator="at&t,direct")) == [dear.pk]
+    assert offers_of(route(tenant, min_price_micros=100_000)) == [dear.pk]
+    own = make_provider(tenant=tenant)
+    lines(own, 250)
+    mine = make_offer(own, cost_micros=90_001)
+    found = route(tenant, min_price_micros=100_000, quality_factor=0)
+    assert sorted(offers_of(found)) == sorted([dear.pk, mine.pk])  # a whole cent is what it costs him
+
+
+def test_u6_a_provider_of_many_lines_leaves_room_for_the_others(tenant):
+    for number in range(3):
+        lines(make_provider(), 250, cost_micros=1_000 * (number + 1), quality=0.1)
+    good = make_offer(make_provider(), cost_micros=300_000, quality=0.9)
+
+    found = route(tenant, quality_factor=100)
+
+    assert offers_of(found)[0] == good.pk
+    assert found.decision["fitting"] == 200
+
+
+def test_u6_rentals_of_a_provider_that_is_off_hide_nobody(tenant):
+    off = make_provider(is_enabled=False)
+    lines(off, 250, kind="rental", duration_hours=24)
+    on = make_offer(make_provider(), kind="rental", duration_hours=24)
+
+    found = find_rental_route(
+        tenant_id=tenant.pk,
+        is_test=False,
+        wish=RentalWish("telegram", "us", 24),
+        rules=Rules(),
+        now=NOW,
+    )
+    assert offers_of(found) == [on.pk]
+    assert found.decision["rejected"] == [[off.public_no, "off", 1]]
+
+
+def test_u12_ranking_takes_no_probe_and_leaves_room_beside_the_providers_that_need_one(tenant):
+    for number in range(5):
+        doubtful = make_provider()
+        note_failure(doubtful.pk, Unreachable(), NOW - timedelta(minutes=5), times=5)
+        lines(doubtful, 2, cost_micros=1_000 + number)
+    sound = [make_offer(make_provider(), cost_micros=10_000 + number).pk for number in range(5)]
+
+    for _ in range(2):
+        found = route(tenant, quality_factor=0)
+        assert [one.needs_probe for one in found.candidates] == [True] * 5 + [False] * 4
+        assert offers_of(found)[5:] == sound[:4]
+        assert [row[1:] for row in found.decision["rejected"]] == [["tripped", 1]] * 5
+    trial = found.candidates[0]
+    assert [trial.may_be_asked(NOW), trial.may_be_asked(NOW), found.candidates[5].may_be_asked(NOW)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_s5_a_secret_that_no_key_opens_leaves_the_others_working(tenant):

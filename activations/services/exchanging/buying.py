@@ -118,7 +118,7 @@ def _bid(silent: Silent, rules: Rules, *, now: datetime) -> Bid | None:
     except (KeyError, SecretUnreadable) as trouble:
         _nothing_to_buy(silent, type(trouble).__name__, now=now)
         return None
-    candidate = choose(silent, route)
+    candidate = choose(silent, route, now=now)
     if candidate is None:
         _nothing_to_buy(silent, "none that fits", now=now)
         return None

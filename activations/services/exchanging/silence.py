@@ -135,12 +135,13 @@ def can_be_exchanged(adapter: Adapter) -> bool:
     return adapter.can >= NEEDED and Can.TELL_END not in adapter.can
 
 
-def choose(silent: Silent, route: Route) -> Candidate | None:
+def choose(silent: Silent, route: Route, *, now: datetime) -> Candidate | None:
     """The best offer that can be given back and is paid by whom the first number is paid by: holds stay as
-    they are.
+    they are. It is asked next, and nobody else tries it meanwhile if its breaker was open.
     """
     for candidate in route.candidates:
-        if candidate.is_own == silent.is_own and can_be_exchanged(candidate.adapter):
+        fits = candidate.is_own == silent.is_own and can_be_exchanged(candidate.adapter)
+        if fits and candidate.may_be_asked(now):
             return candidate
     return None
 

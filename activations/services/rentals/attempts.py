@@ -14,7 +14,7 @@ from accounts.identity import Buyer
 from activations import policy
 from activations.rental_queries import RentalRow, rental_row_by_id
 from activations.services import leases
-from activations.services.attempts import OPERATORS_TROUBLE, SHORTEST_CALL_SECONDS
+from activations.services.attempts import OPERATORS_TROUBLE, SHORTEST_CALL_SECONDS, OnTrial, admit
 from activations.services.clock import Clock
 from activations.services.quoting import Quote
 from activations.services.rentals import steps
@@ -55,12 +55,14 @@ class RentalAttempts:
 
     def run(self, quotes: list[Quote], *, our_ref: str) -> RentalRow:
         waiting, said_no, failed = list(quotes), [], Failure(our_ref, "", "")
-        for _ in range(policy.ORDER_ATTEMPTS):
+        left = policy.ORDER_ATTEMPTS
+        while left:
             current = waiting.pop(0)
             try:
                 return self._try(current, our_ref=our_ref)
             except ProviderError as error:
                 said_no.append(error)
+                left -= not isinstance(error, OnTrial)  # nothing was sent
                 outcome = "unreachable" if isinstance(error, Unreachable) else "refused"
                 failed = Failure(our_ref, outcome, error.code)
             next_ref = self._go_on(waiting, failed=failed)
@@ -87,6 +89,7 @@ class RentalAttempts:
         candidate = current.candidate
         if Can.RENTAL not in adapter.can:
             raise UnknownToUpstream("it does not rent")
+        admit(candidate, self.clock.now())
         try:
             call = adapter.rent(
                 service=candidate.upstream_service,

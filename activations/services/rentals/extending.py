@@ -16,6 +16,7 @@ from activations import policy, refusals
 from activations.database import call, move_rental
 from activations.hints import tell_browser
 from activations.rental_queries import RentalRow, rental_row_by_rnt_id
+from activations.services.attempts import admit
 from activations.services.eligibility import check_account
 from activations.services.quoting import Quote
 from activations.services.rentals import steps, times
@@ -151,6 +152,7 @@ def _extend(
         return earlier_answer(word, refusal=refusal, term_id=term_id, tenant_id=buyer.tenant_id)
     candidate = plan.quote.candidate
     try:
+        admit(candidate, now)
         extension = send(
             candidate.adapter.extend_rental(
                 upstream_ref=steps.upstream_ref_of(plan.row),
@@ -169,6 +171,8 @@ def _extend(
         outcome = "refused" if isinstance(error, Refused) else "unreachable"
         not_extended(term_id, outcome=outcome, reason=error.code, refusal=said, now=now)
         raise said from error
+    if candidate.was_failing:
+        health.note_success(candidate.provider_id, now=now)
     cost = candidate.cost_micros if extension.cost_micros is None else extension.cost_micros
     price = price_at_cost(plan.quote, cost_micros=cost, wish=plan.wish, rules=plan.rules)
     settle_extension(
