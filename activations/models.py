@@ -294,6 +294,9 @@ class Attempt(models.Model):
         help_text="A lease that must be cancelled there.",
     )
     ceiling_micros = models.BigIntegerField(help_text="In cost.")
+    kept_fee_micros = models.BigIntegerField(
+        default=0, db_default=0, help_text="What cancelling its number cost, which nobody was sold."
+    )
     outcome = models.CharField(max_length=11, choices=Outcome.choices, blank=True, default="", db_default="")
     reason = models.CharField(max_length=80, blank=True, default="", db_default="")
     empty_lists = models.PositiveSmallIntegerField(

@@ -19,6 +19,7 @@ from activations.phones import clean_phone
 from activations.queries import ActivationRow, row_by_id
 from activations.services import leases, steps
 from activations.services.clock import Clock
+from activations.services.flaws import note_flaw
 from activations.services.kept_fees import note_fee_of_unsold
 from activations.services.price_tokens import too_dear
 from activations.services.quoting import Quote, is_within_cap, price_at, quote, real_price
@@ -179,15 +180,12 @@ class Attempts:
         self, adapter: Adapter, lease: Lease, current: Quote, *, our_ref: str, flaw: str
     ) -> ActivationRow:
         """A number that must not be sold is cancelled there; only then is the order free to go on (U7)."""
-        provider_id, error = current.candidate.provider_id, OutcomeUnknown(f"lease with an unusable {flaw}")
-        if flaw != leases.UNWANTED:
-            log.error("lease_refused", provider=provider_id, flaw=flaw, activation=str(self.id))
-            health.note_failure(provider_id, error, self.clock.now())
+        note_flaw(current.candidate.provider_id, flaw, order=str(self.id), now=self.clock.now())
         if not self._cancel_there(adapter, lease, current):
             steps.find_out_later(
                 self.id,
                 our_ref=our_ref,
-                reason=str(error),
+                reason=f"lease with an unusable {flaw}",
                 upstream_ref=lease.upstream_ref,
                 now=self.clock.now(),
             )

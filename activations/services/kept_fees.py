@@ -12,14 +12,15 @@ from activations.models import Activation
 def note_fee_of_unsold(
     activation_id: UUID, *, tenant_id: int, provider_id: int, fee_micros: int, now: datetime
 ) -> None:
-    """What cancelling a number costs that no order has: one that could not be sold, or that came too late."""
+    """What cancelling a number costs that no order has: one that could not be sold, or that came too late.
+    Each attempt's is added to those before it, and telling it again changes nothing.
+    """
     if fee_micros:
         call(
-            "activation_at_risk",
+            "activation_unsold_fee",
             id=activation_id,
             tenant=tenant_id,
             provider=provider_id,
-            kind="kept_fee",
             micros=fee_micros,
             note="a number that was not sold was cancelled there",
             now=now,

@@ -164,7 +164,8 @@ def _remembered(route: Route, wish: Wish, terms: SaleTerms) -> dict[str, object]
     order's or another one for it, is held to.
     """
     later = {name: getattr(wish, name) for name in KEPT_OF_THE_WISH}
-    later |= {"life_seconds": terms.life_seconds, "keeps_number": terms.keeps_number}
+    keeps = terms.keeps_number or bool(hops.passed())  # nobody knows later which portals it came through
+    later |= {"life_seconds": terms.life_seconds, "keeps_number": keeps}
     if wish.operator != "any":
         later["operator"] = wish.operator
     return {**route.decision, **{name: value for name, value in later.items() if value}}

@@ -87,12 +87,37 @@ BEGIN
     RETURN a;
 END $$;
 
--- A provider may have sold, or keeps money for, something that nobody here paid for: once per kind and provider.
+-- A provider may have sold, or keeps money for, something that nobody here paid for: once per kind and provider. Only a
+-- fee for the number of the order itself is added to those for numbers that were not sold, once.
 CREATE OR REPLACE FUNCTION activation_at_risk(
     p_id uuid, p_tenant bigint, p_provider bigint, p_kind text, p_micros bigint, p_note text, p_now timestamptz
-) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO activations_moneyatrisk
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO activations_moneyatrisk AS r
         (tenant_id, activation_id, provider_id, kind, amount_micros, note, state, created_at)
     VALUES (p_tenant, p_id, p_provider, p_kind, p_micros, p_note, 'open', p_now)
-    ON CONFLICT (activation_id, kind, provider_id) DO NOTHING;
-$$;
+    ON CONFLICT (activation_id, kind, provider_id) DO UPDATE
+    SET amount_micros = r.amount_micros + excluded.amount_micros, note = excluded.note
+    WHERE r.kind = 'kept_fee' AND r.amount_micros = (
+        SELECT sum(t.kept_fee_micros) FROM activations_attempt t
+        WHERE t.activation_id = p_id AND t.provider_id = p_provider);
+END $$;
+
+-- A number that nobody was sold was cancelled at a provider, which keeps a fee: added up over the attempts of an order,
+-- each of which has one number at most. It is the latest attempt there, since no other is made before this one is settled.
+CREATE OR REPLACE FUNCTION activation_unsold_fee(
+    p_id uuid, p_tenant bigint, p_provider bigint, p_micros bigint, p_note text, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE activations_attempt SET kept_fee_micros = p_micros
+    WHERE kept_fee_micros = 0
+      AND id = (SELECT max(id) FROM activations_attempt WHERE activation_id = p_id AND provider_id = p_provider);
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    INSERT INTO activations_moneyatrisk AS r
+        (tenant_id, activation_id, provider_id, kind, amount_micros, note, state, created_at)
+    VALUES (p_tenant, p_id, p_provider, 'kept_fee', p_micros, p_note, 'open', p_now)
+    ON CONFLICT (activation_id, kind, provider_id) DO UPDATE
+    SET amount_micros = r.amount_micros + excluded.amount_micros;
+END $$;

@@ -3,13 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 
-from activations.models import Attempt
-from activations.services import steps
-from portal.errors import UpstreamUnavailable
+from accounts.services import create_operator
+from activations.database import call
+from activations.models import Attempt, MoneyAtRisk
+from activations.services import closing, steps
+from activations.services.kept_fees import note_fee_of_unsold
+from portal.errors import NoNumbers, UpstreamUnavailable
 from providers.contract import Unreachable
-from providers.health import note_failure, take_probe
+from providers.health import note_failure, note_success, take_probe
 from providers.models import ProviderHealth
+from providers.services.alerting import tell_due
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +78,77 @@ def test_u12_whom_nobody_may_ask_is_not_available_and_costs_nothing(shop, now, m
 
     assert shop.upstream.calls["order"] == 0
     assert shop.money() == (100_000_000, 0, 10_000_000_000, 0)
+
+
+def test_u7_a_provider_that_charges_a_wrong_price_is_flagged_and_its_people_are_told(
+    shop, other_upstream, now
+):
+    create_operator(email="op@example.com", password="correct-horse-battery")
+    sound = other_upstream.provider()
+    shop.sell(sound, tier=1)
+    shop.upstream.fault("order", "wrong_price")
+
+    row = shop.order(now=now, quality_factor=0, max_price_micros=20_000_000)
+
+    assert shop.row(row.hex_id).provider_id == sound.pk
+    flagged = health(shop.provider)
+    assert (flagged.state, flagged.reason) == ("degraded", "wrong_price")
+    assert flagged.blocked_until >= now + timedelta(minutes=5)
+
+    note_success(shop.provider.pk, now=now + timedelta(minutes=1))  # its other calls go well
+    shop.order(now=now + timedelta(minutes=2), quality_factor=0, max_price_micros=20_000_000)
+    assert (shop.upstream.calls["order"], other_upstream.calls["order"]) == (1, 2)
+    tell_due(now=now + timedelta(minutes=2))
+    [letter] = mail.outbox
+    assert letter.bcc == ["op@example.com"]
+    assert "wrong price" in letter.body
+
+    later = shop.order(now=now + timedelta(minutes=6), quality_factor=0)
+    assert shop.row(later.hex_id).provider_id == shop.provider.pk
+    assert health(shop.provider).state == "ok"
+
+
+def test_u16_the_fees_for_two_numbers_that_were_not_sold_are_added_up(shop, now):
+    """Both are of one order and one provider; the third, which the buyer cancels, costs a fee like them."""
+    shop.provider.cancel_fee_micros = 5_000
+    shop.provider.save()
+    shop.sell(shop.provider, tier=1)
+    shop.sell(shop.provider, tier=2)
+    last = int(shop.order(now=now).phone)
+    unwanted = (str(last + 1), str(last + 2))
+
+    row = shop.order(now=now, exclude_prefixes=unwanted, max_price_micros=20_000_000)
+    assert fees(row) == [10_000]
+
+    closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now)
+    assert fees(row) == [15_000]
+    again = {"id": row.id, "tenant": shop.tenant.pk, "provider": shop.provider.pk, "note": "", "now": now}
+    call("activation_at_risk", kind="kept_fee", micros=5_000, **again)
+    assert fees(row) == [15_000]
+
+
+def test_u16_the_fee_of_one_attempt_is_counted_once_however_often_it_is_told(shop, now):
+    shop.provider.cancel_fee_micros = 5_000
+    shop.provider.save()
+    with pytest.raises(NoNumbers):
+        shop.order(now=now, exclude_prefixes=("1",))
+    attempt = Attempt.objects.get()
+
+    for _ in range(2):
+        note_fee_of_unsold(
+            attempt.activation_id,
+            tenant_id=shop.tenant.pk,
+            provider_id=shop.provider.pk,
+            fee_micros=5_000,
+            now=now,
+        )
+
+    assert fees(attempt.activation) == [5_000]
+
+
+def fees(row):
+    kept = MoneyAtRisk.objects.filter(activation_id=row.id, kind="kept_fee")
+    return list(kept.values_list("amount_micros", flat=True))
 
 
 def race(monkeypatch, provider):

@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 
+from accounts import hops
 from activations.models import Attempt, Exchange, Message, MoneyAtRisk
 from activations.queries import find_row
 from activations.services import closing
@@ -14,8 +15,9 @@ from activations.services.exchanging import exchange_due
 from activations.wish import SaleTerms
 from billing.models import Transaction
 from portal.errors import EarlyCancel
-from providers.contract import Callback, Sms, Status, UpstreamState
-from providers.models import RouteQuality, RoutingPolicy
+from providers.contract import Callback, Sms, Status, Unreachable, UpstreamState
+from providers.health import note_failure, take_probe
+from providers.models import Provider, ProviderHealth, RouteQuality, RoutingPolicy
 from tests.activations.exchanging import P90, Healing, measured, seconds
 from tests.factories import TenantFactory
 from webhooks.models import Event
@@ -452,6 +454,8 @@ def test_u7_a_number_at_another_price_is_given_back_and_not_shown(healing, now, 
     assert healing.number(row).replaced_at is None
     assert (healing.exchange(row).state, healing.exchange(row).reason) == ("returned", "given back")
     assert other_upstream.paid_micros == 0
+    flagged = ProviderHealth.objects.get(provider=Provider.objects.get(priority=50))
+    assert (flagged.state, flagged.reason) == ("degraded", "wrong_price")
 
 
 def test_a_cancel_of_the_former_number_does_not_end_the_order(healing, now, monkeypatch):
@@ -532,6 +536,32 @@ def test_a_channel_whose_clients_read_the_phone_once_keeps_its_numbers(healing, 
     exchange_due(now + seconds(300))
 
     assert not Exchange.objects.exists()
+
+
+def test_an_order_of_another_portal_keeps_its_number_since_it_could_be_exchanged_for_that_portals_own(
+    healing, now
+):
+    with hops.passing("0f8fad5b-d9cb-469f-a165-70867728950e"):
+        healing.shop.order(now=now)
+    exchange_due(now + seconds(300))
+    assert not Exchange.objects.exists()
+
+    healing.shop.order(now=now)  # a customer's own
+    exchange_due(now + seconds(300))
+    assert Exchange.objects.exists()
+
+
+def test_u12_an_exchange_leaves_the_probe_of_a_provider_that_it_does_not_ask(shop, make_supplier, now):
+    second, third = make_supplier(), make_supplier()
+    healing = Healing(shop, second, third)
+    doubtful = Provider.objects.get(priority=51)
+    note_failure(doubtful.pk, Unreachable(), now - seconds(300), times=5)
+    row = shop.order(now=now)
+
+    exchange_due(now + seconds(P90 + 1))
+
+    assert healing.number(row).phone == second.leases[0].phone
+    assert take_probe(doubtful.pk, now + seconds(P90 + 2))
 
 
 def test_another_tenants_setting_changes_nothing_here(healing, now):

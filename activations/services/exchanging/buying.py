@@ -22,6 +22,7 @@ from activations.services.exchanging.silence import (
     due_prices,
     silent_orders,
 )
+from activations.services.flaws import note_flaw
 from activations.wish import Wish
 from billing.prices import Rules, load_rules
 from portal.encryption import SecretUnreadable
@@ -181,10 +182,7 @@ def _take(bid: Bid, lease: Lease, *, now: datetime) -> None:
         return
     unwanted = bid.wish.exclude_prefixes
     flaw = leases.flaw_of(lease, ceiling_micros=candidate.cost_micros, exclude_prefixes=unwanted)
-    if flaw and flaw != leases.UNWANTED:
-        log.error("lease_refused", provider=candidate.provider_id, flaw=flaw, activation=bid.silent.hex_id)
-        error = OutcomeUnknown(f"lease with an unusable {flaw}")
-        health.note_failure(candidate.provider_id, error, now)
+    note_flaw(candidate.provider_id, flaw, order=str(bid.silent.id), now=now)
     cost = candidate.cost_micros if flaw or lease.cost_micros is None else lease.cost_micros
     prices = due_prices(bid.silent, candidate, cost_micros=cost, wish=bid.wish, rules=bid.rules)
     try:

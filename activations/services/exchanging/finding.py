@@ -21,6 +21,7 @@ from activations.services.checking.apart import apart
 from activations.services.checking.claims import leases_by_reference
 from activations.services.checking.matching import match
 from activations.services.exchanging.buying import note_swap, take_lease
+from activations.services.flaws import note_flaw
 from providers import health
 from providers.contract import Adapter, Can, Lease, ListedLease, ProviderError, UpstreamState
 from providers.http import send_all
@@ -114,6 +115,8 @@ def _found(row: Lost, found: ListedLease, *, provider: Provider, adapter: Adapte
         return
     lease = Lease(found.upstream_ref, found.phone, found.cost_micros, found.expire_at)
     unwanted = row.exclude_prefixes
+    flaw = leases.flaw_of(lease, ceiling_micros=row.ceiling_micros, exclude_prefixes=unwanted)
+    note_flaw(provider.pk, flaw, order=row.hex_id, now=now)
     try:
         word = take_lease(
             row.id,
@@ -124,7 +127,7 @@ def _found(row: Lost, found: ListedLease, *, provider: Provider, adapter: Adapte
             account=provider,
             adapter=adapter,
             life_seconds=row.life_seconds,
-            flaw=leases.flaw_of(lease, ceiling_micros=row.ceiling_micros, exclude_prefixes=unwanted),
+            flaw=flaw,
             now=now,
         )
     except IntegrityError:

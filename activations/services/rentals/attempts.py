@@ -16,6 +16,7 @@ from activations.rental_queries import RentalRow, rental_row_by_id
 from activations.services import leases
 from activations.services.attempts import OPERATORS_TROUBLE, SHORTEST_CALL_SECONDS, OnTrial, admit
 from activations.services.clock import Clock
+from activations.services.flaws import note_flaw
 from activations.services.quoting import Quote
 from activations.services.rentals import steps
 from activations.services.rentals.quoting import price_at_cost
@@ -148,12 +149,10 @@ class RentalAttempts:
         self, adapter: Adapter, lease: Lease, current: Quote, *, our_ref: str, flaw: str
     ) -> RentalRow:
         """A number that must not be sold is cancelled there; only then is the rental free to go on (U7)."""
-        provider_id, error = current.candidate.provider_id, OutcomeUnknown(f"lease with an unusable {flaw}")
-        if flaw != leases.UNWANTED:
-            log.error("lease_refused", provider=provider_id, flaw=flaw, rental=str(self.id))
-            health.note_failure(provider_id, error, self.clock.now())
+        note_flaw(current.candidate.provider_id, flaw, order=str(self.id), now=self.clock.now())
         if not cancel_there(adapter, lease.upstream_ref):
-            return self._unknown(our_ref, reason=str(error), upstream_ref=lease.upstream_ref)
+            reason = f"lease with an unusable {flaw}"
+            return self._unknown(our_ref, reason=reason, upstream_ref=lease.upstream_ref)
         raise Refused(f"cancelled for its {flaw}")
 
     def _unknown(self, our_ref: str, *, reason: str, upstream_ref: str = "") -> RentalRow:
