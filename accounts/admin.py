@@ -213,8 +213,9 @@ class CustomerAdmin(ScopedAdmin):
     ordering = ["-created_at", "-id"]
     list_select_related = ["tenant", "user"]
     fields = ["external_id", "tenant", "user", "status", "group", "max_active", "blocked_until",
-              "unblocks_used", "created_at", "updated_at"]  # fmt: skip
-    readonly_fields = ["external_id", "tenant", "user", "status", "unblocks_used", "created_at", "updated_at"]
+              "unblocks_used", "created_at", "updated_at", "marked_at", "purged_at"]  # fmt: skip
+    readonly_fields = ["external_id", "tenant", "user", "status", "unblocks_used", "created_at", "updated_at",
+                       "marked_at", "purged_at"]  # fmt: skip
     actions_detail = ["change_status", "end_pause"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
@@ -232,15 +233,20 @@ class CustomerAdmin(ScopedAdmin):
         "Change status",
         permission="change",
         form=StatusForm,
-        text="Paused: no orders. Disabled: nothing at all. Running numbers end normally.",
+        text="Paused: no orders. Disabled: nothing at all. Marked for deletion: the same, and his data"
+        " is erased a month later. Running numbers end normally.",
         submit="Change",
     )
     def change_status(self, request: HttpRequest, form: StatusForm, object_id: str) -> HttpResponse:
         customer = self.get_queryset(request).get(pk=object_id)
         status = form.cleaned_data["status"]
-        set_customer_status(tenant=customer.tenant, external_id=customer.external_id, status=status)
-        self.log_change(request, customer, f"Status changed to {status}.")
-        messages.success(request, f"{customer.external_id} is now {status}.")
+        try:
+            set_customer_status(tenant=customer.tenant, external_id=customer.external_id, status=status)
+        except PortalError as error:
+            messages.error(request, error.text)
+        else:
+            self.log_change(request, customer, f"Status changed to {status}.")
+            messages.success(request, f"{customer.external_id} is now {status}.")
         return go_to(request, Customer, object_id)
 
     @dialog(

@@ -187,11 +187,21 @@ class Customer(models.Model):
         default=False, db_default=False, editable=False,
         help_text="An account of the portal's own, as of a contract with a marketplace: nobody's customer.",
     )  # fmt: skip
+    marked_at = models.DateTimeField(
+        "marked for deletion at", null=True, editable=False,
+        help_text="His data is erased settings.PURGE_AFTER_DAYS later.",
+    )  # fmt: skip
+    purged_at = models.DateTimeField(
+        "data erased at", null=True, editable=False, help_text="His id, orders and money stay."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(purged_at=None) | Q(status="markedForDeletion"), name="customer_purged_is_marked"
+            ),
             models.UniqueConstraint(fields=["tenant", "external_id"], name="customer_id_per_tenant"),
             models.CheckConstraint(
                 condition=Q(external_id__regex=CUSTOMER_ID), name="customer_id_alphanumeric"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -49,7 +52,9 @@ def account(request: CustomerRequest) -> HttpResponse:
 @require_POST
 @customer_required
 def close(request: CustomerRequest) -> HttpResponse:
-    """Ask for the account to be closed: nothing new can be bought, what is open ends normally (M12)."""
+    """Ask for the account to be closed: nothing new can be bought, what is open ends normally (M12), and when
+    settings.PURGE_AFTER_DAYS are over the data is erased.
+    """
     form = CloseForm(request.POST, user=_user(request))
     if not form.is_valid():
         return _show(request, form, status=422)
@@ -68,6 +73,7 @@ def _show(request: CustomerRequest, form: CloseForm, status: int = 200) -> HttpR
         "customer": customer,
         "status_label": STATUS_LABELS[Customer.Status(customer.status)],
         "has_totp": is_mfa_enabled(_user(request)),
+        "erased_on": customer.marked_at and customer.marked_at + timedelta(days=settings.PURGE_AFTER_DAYS),
         "close_form": form,
     }
     return render(request, "accounts/account.html", context, status=status)

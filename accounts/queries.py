@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
@@ -69,6 +70,12 @@ def people(customers: QuerySet[Customer]) -> QuerySet[Customer]:
 def customers_of(tenant: Tenant) -> QuerySet[Customer]:
     """The newest first."""
     return people(Customer.objects.filter(tenant=tenant)).order_by("-created_at", "-id")
+
+
+def marked_before(moment: datetime) -> QuerySet[Customer]:
+    """Everybody's customers who were marked for deletion before then and whose data is still there."""
+    rows = people(Customer.objects.filter(status=Customer.Status.MARKED_FOR_DELETION, purged_at=None))
+    return rows.filter(marked_at__lt=moment).order_by("pk")
 
 
 def keys_of(tenant: Tenant) -> QuerySet[ApiKey]:

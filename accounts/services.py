@@ -9,12 +9,16 @@ import secrets
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.keys import ALPHABET, issue_key
 from accounts.models import ApiKey, Customer, Member, Tenant, User
-from accounts.queries import customers_of, keys_of, members_of
+from accounts.queries import customers_of, keys_of, keys_of_customers, marked_before, members_of
 from portal.errors import Duplicate, InvalidState, ValidationError
 
 EXTERNAL_ID_LENGTH = 16
@@ -75,11 +79,47 @@ def set_member_active(*, tenant: Tenant, member_id: int, is_active: bool) -> boo
 def set_customer_status(
     *, tenant: Tenant, external_id: str, status: str, now: datetime | None = None
 ) -> bool:
-    """Change what a customer may do from his next request on; False when the tenant has no such customer."""
+    """Change what a customer may do from his next request on; False when the tenant has no such customer.
+
+    Raises InvalidState once his data was erased. Marked again, he is marked as long as before.
+    """
     if status not in Customer.Status.values:
         raise ValidationError({"status": "must be one of " + ", ".join(Customer.Status.values)})
+    now = now or timezone.now()
+    is_marked = status == Customer.Status.MARKED_FOR_DELETION
+    marked_at = Coalesce(F("marked_at"), Value(now)) if is_marked else None
     rows = customers_of(tenant).filter(external_id=external_id)
-    return bool(rows.update(status=status, updated_at=now or timezone.now()))
+    changed = rows.filter(purged_at=None).update(status=status, marked_at=marked_at, updated_at=now)
+    if not changed and rows.exists():
+        raise InvalidState("This customer's data was erased; the status cannot be changed any more.")
+    return bool(changed)
+
+
+def claim_marked(*, customer_id: int, before: datetime) -> Customer | None:
+    """The customer, locked until the transaction ends, if he was marked for deletion before then, still is
+    and is not being purged by somebody else.
+    """
+    return marked_before(before).filter(pk=customer_id).select_for_update(skip_locked=True).first()
+
+
+@transaction.atomic
+def erase_customer(*, customer: Customer, now: datetime) -> None:
+    """Delete his keys, and his login with its e-mail; from now on nobody is found by his id."""
+    keys_of_customers([customer.pk]).delete()
+    _erase_login(customer)
+    Customer.objects.filter(pk=customer.pk).update(
+        status=Customer.Status.MARKED_FOR_DELETION, marked_at=Coalesce(F("marked_at"), Value(now)),
+        user=None, purged_at=now, updated_at=now,
+    )  # fmt: skip
+
+
+def _erase_login(customer: Customer) -> None:
+    """The admin's log names logins by their e-mail. Who works for the reseller keeps his login."""
+    user = User.objects.filter(customer=customer, is_staff=False, member=None).first()
+    if user is not None:
+        kind = ContentType.objects.get_for_model(User)
+        LogEntry.objects.filter(content_type=kind, object_id=str(user.pk)).update(object_repr="erased")
+        user.delete()
 
 
 def set_tenant_status(*, tenant: Tenant, status: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from accounts.models import Customer
-from activations.models import Activation
+from activations.models import Activation, Rental
 from activations.queries import ActivationRow, activations_of, row_from
 from providers.listings import countries_called, services_called
 
@@ -82,3 +82,12 @@ def _fitting(
 def open_count(customer: Customer) -> int:
     """How many numbers are open."""
     return activations_of(customer).filter(activation_status="active").count()
+
+
+def has_open_orders(customer: Customer) -> bool:
+    """Whether a number or rental of his runs, or is being ordered."""
+    whose = {"tenant": customer.tenant_id, "customer": customer}
+    return (
+        Activation.objects.filter(**whose, activation_status=Activation.Status.ACTIVE).exists()
+        or Rental.objects.filter(**whose, rental_status=Rental.Status.ACTIVE).exists()
+    )

@@ -32,8 +32,8 @@ class LowBalanceForm(KnownFieldsOnly, forms.Form):
     low_balance = LowBalanceField(
         label="Tell me when less is available than (USD)",
         widget=forms.NumberInput(attrs={"step": "0.01", "placeholder": "5.00"}),
-        help_text="Pages show a notice while it is, and webhooks are told once each time it falls below. "
-        "Empty: no webhook, and a notice below $1.",
+        help_text="Pages show a notice while it is less, and webhooks are told once each time it falls below."
+        " Empty: no webhook, and a notice below $1.",
     )  # fmt: skip
 
 

@@ -71,8 +71,11 @@ LEFT JOIN accounts_customer c ON {customer}
 WHERE k.digest = %(digest)s
 """
 OURS = 19  # columns above, before those of the route
-# The address says which customer; accounts of the portal's own (accounts.queries.people) are none.
-NAMED = "c.tenant_id = k.tenant_id AND c.external_id = %(customer)s AND NOT c.is_internal"
+# The address says which customer; accounts of the portal's own (accounts.queries.people) are none,
+# and neither are those whose data was erased.
+NAMED = (
+    "c.tenant_id = k.tenant_id AND c.external_id = %(customer)s AND NOT c.is_internal AND c.purged_at IS NULL"
+)
 OWN = "c.id = k.customer_id"  # the key does
 
 TOUCH = """

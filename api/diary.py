@@ -38,6 +38,7 @@ SET count = l.count + excluded.count, status = excluded.status, last_at = exclud
     request_id = excluded.request_id
 """
 FORGET = "DELETE FROM api_requestline WHERE minute < %s"
+FORGET_OF = "DELETE FROM api_requestline WHERE customer_id = %s"
 
 
 class Line(NamedTuple):
@@ -175,3 +176,9 @@ def forget_requests(*, before: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(FORGET, [before])
         return int(cursor.rowcount)
+
+
+def forget_requests_of(customer_id: int) -> None:
+    """Delete what is noted of a customer's requests."""
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET_OF, [customer_id])

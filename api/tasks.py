@@ -9,6 +9,7 @@ from api.diary import forget_requests
 from api.handler.catalogue import EDITIONS as HANDLERS
 from api.onlinesim.pushing import push_due
 from api.publishing import drop_idle, publish_due
+from api.purging import purge_due
 from api.rentverify.catalogue import PRICES as RENTVERIFYS
 from api.retail.catalogue import CATALOGUE
 from api.retail.prices import PRICES
@@ -44,3 +45,9 @@ def push_to_marketplaces() -> None:
 def forget_old_requests() -> None:
     """Delete what is noted of requests that are older than a day."""
     forget_requests(before=timezone.now() - NOTED_FOR)
+
+
+@shared_task(ignore_result=True)
+def purge_marked_customers() -> None:
+    """Erase the data of customers who were marked for deletion. Running it twice changes nothing."""
+    purge_due(now=timezone.now())

@@ -94,6 +94,7 @@ DAILY = (
     ("activations.tasks.erase_old_texts", crontab(minute=40)),  # every hour, so that no run has much to do
     ("webhooks.tasks.forget_old_deliveries", crontab(minute=50)),
     ("api.tasks.forget_old_requests", crontab(minute=10)),
+    ("api.tasks.purge_marked_customers", crontab(hour=4, minute=30)),
     ("api.tasks.drop_idle_lists", crontab(hour=4, minute=10)),
     ("activations.tasks.audit_ledger", crontab(hour=3, minute=20)),
     ("providers.tasks.prune_old_charts", crontab(hour=4, minute=10)),

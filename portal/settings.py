@@ -462,6 +462,8 @@ EXPIRY_GRACE_SECONDS = env.natural("EXPIRY_GRACE_SECONDS", default=45)
 # Shorter is welcome, longer is refused at start-up.
 TEXT_SHOWN_HOURS = env.natural("TEXT_SHOWN_HOURS", default=24)
 TEXT_KEPT_DAYS = env.natural("TEXT_KEPT_DAYS", default=30)
+# So long after customers were marked for deletion their personal data is erased.
+PURGE_AFTER_DAYS = env.natural("PURGE_AFTER_DAYS", default=30)
 # How long webhook deliveries can be looked at, and events replayed.
 # After operators and owners were told of a provider's state they hear of the next change no sooner than that.
 PROVIDER_ALERT_QUIET_SECONDS = env.natural("PROVIDER_ALERT_QUIET_SECONDS", default=900)

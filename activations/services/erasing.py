@@ -6,6 +6,7 @@ Everything is found by its own age, so a run that was missed, or stopped half-wa
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -77,6 +78,31 @@ SET evidence_name = '', message = '', snapshot_code = NULL, snapshot_text = NULL
 WHERE id = ANY(%(ids)s)
 """
 
+# Whatever the age, of one customer.
+OWN = "o.tenant_id = %(tenant)s AND o.customer_id = %(customer)s"
+TEXTS_OF = """
+UPDATE activations_message m SET text = '', code = NULL, upstream_ref = 'erased ' || m.id, erased_at = %(now)s
+FROM activations_activation o WHERE o.id = m.activation_id AND m.erased_at IS NULL AND """
+RENTAL_TEXTS_OF = """
+UPDATE activations_rentalmessage m
+SET text = '', code = NULL, upstream_ref = 'erased ' || m.id, erased_at = %(now)s
+FROM activations_rental o WHERE o.id = m.rental_id AND m.erased_at IS NULL AND """
+ORDERS_OF = """
+UPDATE activations_activation o SET sms_code = NULL, sms_text = NULL, erased_at = %(now)s
+WHERE o.erased_at IS NULL AND """
+RENTALS_OF = "UPDATE activations_rental o SET erased_at = %(now)s WHERE o.erased_at IS NULL AND "
+REPORTS_OF = "SELECT o.id, o.evidence_name FROM activations_report o WHERE o.erased_at IS NULL AND "
+
+
+def erase_texts(*, tenant_id: int, customer_id: int, now: datetime) -> None:
+    """Erase at once what retention erases in time of one customer: texts, codes, reports' words and evidence.
+    For who has no open orders.
+    """
+    whose = {"tenant": tenant_id, "customer": customer_id, "now": now}
+    for statement in (TEXTS_OF, RENTAL_TEXTS_OF, ORDERS_OF, RENTALS_OF):
+        run(statement + OWN, whose)
+    _forget_evidence(rows(REPORTS_OF + OWN, whose), now=now)
+
 
 def erase_due(now: datetime) -> None:
     """Erase what is older than settings.TEXT_KEPT_DAYS. Running it twice changes nothing."""
@@ -112,10 +138,14 @@ def _erase_reports(*, before: datetime, now: datetime) -> int:
     """The file goes first: a run that stops between leaves a row that is found again."""
     erased = 0
     while found := rows(OLD_REPORTS, {"before": before, "batch": BATCH}):
-        for line in found:
-            evidence.forget(line["evidence_name"])
-        erased += run(FORGET_EVIDENCE, {"ids": [line["id"] for line in found], "now": now})
+        erased += _forget_evidence(found, now=now)
     return erased
+
+
+def _forget_evidence(reports: list[dict[str, Any]], *, now: datetime) -> int:
+    for report in reports:
+        evidence.forget(report["evidence_name"])
+    return run(FORGET_EVIDENCE, {"ids": [report["id"] for report in reports], "now": now})
 
 
 def _forget_strays(*, now: datetime) -> int:

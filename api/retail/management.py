@@ -110,6 +110,12 @@ class ChangeCustomer(RetailView):
 
     gates = (Gate("PUT", scope="manage", rate="customer", closed_by="account"),)
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Here alone a customer whose data was erased is not unknown: the answer says why nothing changes."""
+        super().initial(request, *args, **{**kwargs, "customer_id": None})
+        if not customers_of(self.tenant).filter(external_id=kwargs["customer_id"]).exists():
+            raise UnknownCustomer()
+
     def put(self, request: Request, *, customer_id: str, **ids: object) -> HttpResponse:
         fields = read_fields(json_object(request._request), NEW_STATUS)
         if not set_customer_status(tenant=self.tenant, external_id=customer_id, status=fields["status"]):

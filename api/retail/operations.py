@@ -60,8 +60,10 @@ CUSTOMERS = [
     Operation(
         "change_customer", "Customers", "Change a customer's status", management.ChangeCustomer, **SUCCESS,
         text="`paused`: no new numbers. `disabled`: every call for him is refused. `markedForDeletion`: the "
-             "same, and his data is erased. Numbers that are open end normally.",
+             "same, and 30 days later his data is erased; his id stays taken. Until then any status can be "
+             "set, afterwards none. Numbers that are open end normally.",
         body=body_of(management.NEW_STATUS), sends={"let him order": {"status": "active"}},
+        refuses=("invalid_state",),
     ),
     Operation(
         "customer_flags", "Customers", "Tell whether a customer is on hold", management.Flags,

@@ -100,3 +100,8 @@ def switch_on(*, endpoint: Endpoint, is_operator: bool = False) -> None:
 def delete_endpoint(*, endpoint: Endpoint) -> None:
     """With its deliveries; events stay."""
     endpoint.delete()
+
+
+def forget_endpoints(*, customer: Customer) -> None:
+    """All of a customer's, with their deliveries; events stay."""
+    endpoints_of(customer.tenant, customer).delete()
