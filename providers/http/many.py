@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import aiohttp
@@ -34,6 +35,7 @@ Tag = TypeVar("Tag")
 LIMIT = 32  # calls under way at one provider
 BATCH = 64  # answers handed over at once, so that the loop is not left for each single one
 BATCH_SECONDS = 0.05
+IDLE_SECONDS = 1.0
 FAILED_PAUSE_SECONDS = 0.05
 
 
@@ -49,13 +51,16 @@ class Sent(NamedTuple, Generic[Tag, T]):
     error: ProviderError | None
 
 
-def send_many(calls: Iterable[tuple[Tag, Call[T]]], *, limit: int = LIMIT) -> Iterator[Sent[Tag, T]]:
+def send_many(
+    calls: Iterable[tuple[Tag, Call[T]]], *, limit: int = LIMIT, meanwhile: Callable[[], None] | None = None
+) -> Iterator[Sent[Tag, T]]:
     """Send all calls, at most `limit` at once at each provider, and yield each result as it comes, in any
     order, with the caller's tag. A list in pages comes whole.
 
     No provider waits for another. The loop stands still while the caller works on a result, so the caller may
     use the database in between. When `limit` calls in a row fail at one provider, its remaining calls are not
-    sent (GivenUp), so that a hanging provider ends its sweep after one time limit.
+    sent (GivenUp), so that a hanging provider ends its sweep after one time limit. `meanwhile` is called once
+    in a while, about each second when no answer comes.
     """
     let_go_of_database()
     lanes: defaultdict[str, deque[tuple[Tag, Call[T]]]] = defaultdict(deque)
@@ -70,6 +75,8 @@ def send_many(calls: Iterable[tuple[Tag, Call[T]]], *, limit: int = LIMIT) -> It
         while count:
             results = loop.run_until_complete(sweep.some_results())
             count -= len(results)
+            if meanwhile is not None:
+                meanwhile()
             yield from results
             if count:
                 let_go_of_database()
@@ -106,12 +113,14 @@ class _Sweep(Generic[Tag, T]):
         ]
 
     async def some_results(self) -> list[Sent[Tag, T]]:
-        """At least one result; more when they come within a moment."""
+        """What came: more than one result when they come within a moment, none when none comes for long."""
         try:
             async with asyncio.timeout(BATCH_SECONDS):
                 await self._enough(min(BATCH, self.left))
         except TimeoutError:
-            await self._enough(1)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._enough(1)
         results, self.results = self.results, []
         self.left -= len(results)
         return results
@@ -130,6 +139,8 @@ class _Sweep(Generic[Tag, T]):
                 value = await self._send(session, lane, call)
             except ProviderError as failure:
                 error = failure
+            except Exception as slip:  # an answer less would be waited for in vain
+                error = OutcomeUnknown(type(slip).__name__)
             self.results.append(Sent(tag, value, error))
             if len(self.results) >= self.wanted:
                 self.wakeup.set()

@@ -104,3 +104,27 @@ def test_the_connections_of_ended_threads_are_closed(wire, caplog):
     list(send_many(calls(wire.url, 1)))
     assert len([station for station in many._stations if not station.thread.is_alive()]) <= 1
     assert "Unclosed" not in caplog.text
+
+
+def test_o7_a_call_that_cannot_be_sent_ends_and_its_neighbours_too(wire):
+    """No header can be a list: nothing that says what may go wrong names that error."""
+    odd = Call("GET", wire.url, {}, lambda reply: reply.text, headers={"X-Key": []})
+    results = {sent.tag: sent for sent in send_many([("odd", odd), *calls(wire.url, 2, timeout_seconds=60)])}
+
+    assert isinstance(results.pop("odd").error, OutcomeUnknown)
+    assert [sent.value for sent in results.values()] == ["ok", "ok"]
+
+
+def test_a_caller_has_a_turn_while_no_answer_comes(wire):
+    go = threading.Event()
+    wire.answer = lambda connection, request: go.wait(120) and connection.sendall(OK)
+    turns = []
+
+    def meanwhile():
+        turns.append(1)
+        if len(turns) == 2:
+            go.set()
+
+    assert [
+        sent.value for sent in send_many(calls(wire.url, 1, timeout_seconds=120), meanwhile=meanwhile)
+    ] == ["ok"]

@@ -22,7 +22,9 @@ class Unaskable(ProviderError):
     code = "unaskable"
 
 
-def ask_all(questions: Iterable[tuple[Tag, Callable[[], Call[T]]]]) -> Iterator[Sent[Tag, T]]:
+def ask_all(
+    questions: Iterable[tuple[Tag, Callable[[], Call[T]]]], *, meanwhile: Callable[[], None] | None = None
+) -> Iterator[Sent[Tag, T]]:
     """`send_many` for calls that are made here, so that one that cannot be made fails by itself: with
     BadOptions, which the operator puts right, or else Unaskable, whatever the adapter stumbled over.
     """
@@ -34,7 +36,7 @@ def ask_all(questions: Iterable[tuple[Tag, Callable[[], Call[T]]]]) -> Iterator[
             yield Sent(tag, None, error)
         except Exception as error:
             yield Sent(tag, None, Unaskable(type(error).__name__))
-    yield from send_many(calls)
+    yield from send_many(calls, meanwhile=meanwhile)
 
 
 @contextmanager

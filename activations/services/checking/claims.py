@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from activations import policy
 from activations.database import rows, run
+from activations.services.checking.holding import SweepClock
 from activations.services.receiving import Target, reference_of
 from portal.fastlane import fetch_all
-from providers.contract import Sms
+from providers.contract import ProviderError, Sms
 
 DUE_COLUMNS = """
     a.id, a.hex_id, a.tenant_id, a.customer_id, a.provider_id, a.upstream_ref, a.sms_status,
@@ -54,8 +55,12 @@ WHERE c.activation_id = due.activation_id
 RETURNING {DUE_COLUMNS}
 """  # noqa: S608
 
-# Both touch only rows that nobody holds. A locked one is being closed or claimed and needs no new time;
+# These touch only rows that nobody has locked. A locked one is being closed or claimed and needs no new time;
 # waiting for it, with others locked, is how sweeps would wait for each other in a circle.
+KEEP = """
+UPDATE activations_check SET due_at = %(until)s WHERE activation_id IN (
+    SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)
+"""
 PUT_BACK = """
 WITH free AS (
     SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
@@ -71,9 +76,11 @@ WITH free AS (
     SELECT activation_id FROM activations_check WHERE activation_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
 )
 UPDATE activations_check c SET tries = least(tries + 1, 1000),
-    due_at = %(now)s + least(5 * 2 ^ least(tries, 6), 60) * interval '1 second',
+    due_at = greatest(v.not_before, %(now)s + least(5 * 2 ^ least(tries, 6), 60) * interval '1 second'),
     parked_reason = CASE WHEN %(park)s AND tries + 1 >= %(limit)s THEN %(reason)s ELSE '' END
-FROM free WHERE c.activation_id = free.activation_id
+FROM free JOIN unnest(%(ids)s::uuid[], %(not_before)s::timestamptz[]) AS v (id, not_before)
+    ON v.id = free.activation_id
+WHERE c.activation_id = free.activation_id
 """
 
 OPEN = """
@@ -152,16 +159,17 @@ class Due:
         return [sms for sms in messages if reference_of(sms) not in known]
 
 
-def claim_due(*, now: datetime) -> list[Due]:
-    return _dues(CLAIM_DUE, _claim(now))
+def claim_due(*, now: datetime, clock: SweepClock | None = None) -> list[Due]:
+    """What was due when the sweep started, claimed from the present on; likewise below."""
+    return _dues(CLAIM_DUE, _claim(now, clock))
 
 
-def claim_cancels(*, now: datetime) -> list[Due]:
-    return _dues(CLAIM_CANCELS, _claim(now))
+def claim_cancels(*, now: datetime, clock: SweepClock | None = None) -> list[Due]:
+    return _dues(CLAIM_CANCELS, _claim(now, clock))
 
 
-def claim_expired(*, now: datetime) -> list[Due]:
-    return _dues(CLAIM_EXPIRED, _claim(now))
+def claim_expired(*, now: datetime, clock: SweepClock | None = None) -> list[Due]:
+    return _dues(CLAIM_EXPIRED, _claim(now, clock))
 
 
 def _dues(statement: str, params: Mapping[str, object]) -> list[Due]:
@@ -169,8 +177,9 @@ def _dues(statement: str, params: Mapping[str, object]) -> list[Due]:
     return [Due(*values) for values in fetch_all(statement, params)]
 
 
-def _claim(now: datetime) -> dict[str, object]:
-    return {"now": now, "until": now + policy.CLAIM, "batch": policy.CHECK_BATCH}
+def _claim(now: datetime, clock: SweepClock | None) -> dict[str, object]:
+    until = (clock.now() if clock else now) + policy.CLAIM
+    return {"now": now, "until": until, "batch": policy.CHECK_BATCH}
 
 
 def leases_by_reference(provider_id: int, refs: list[str]) -> list[Due]:
@@ -220,10 +229,20 @@ def put_back(due_times: dict[UUID, datetime], *, gone: Collection[UUID] = ()) ->
         run(PUT_BACK, {"ids": list(due_times), "times": times, "gone": list(gone)})
 
 
-def note_failed(ids: list[UUID], *, reason: str, now: datetime, park: bool) -> None:
-    """Checks that failed are tried again later and later, at most a minute. `park`: what cannot be worked
-    here is put aside with its reason after some tries (O7); a provider's trouble passes by itself.
+def note_failed(
+    ids: list[UUID], *, reason: str, now: datetime, park: bool, not_before: Sequence[datetime] = ()
+) -> None:
+    """Checks that failed are tried again later and later, at most a minute, or as late as their provider asks
+    for (`not_before`, one time for each). `park`: what cannot be worked here is put aside with its reason
+    after some tries (O7); a provider's trouble passes by itself.
     """
     if ids:
-        limit = policy.PARK_AFTER_TRIES
-        run(NOTE_FAILED, {"ids": ids, "now": now, "park": park, "limit": limit, "reason": reason[:200]})
+        facts = {"ids": ids, "now": now, "park": park, "reason": reason[:200]}
+        limit, times = policy.PARK_AFTER_TRIES, list(not_before) or [now] * len(ids)
+        run(NOTE_FAILED, {**facts, "limit": limit, "not_before": times})
+
+
+def asked_to_wait_until(error: ProviderError) -> datetime | None:
+    """When a provider that asks for patience (429, a ban) may be asked again; None: it names no time."""
+    until = getattr(error, "until", None)
+    return until if isinstance(until, datetime) else None

@@ -13,6 +13,7 @@ from activations import policy
 from activations.database import rows, run
 from activations.hints import tell_browser
 from activations.services.checking.claims import claim_expired
+from activations.services.checking.holding import SweepClock
 from activations.services.checking.sweep import ask_about
 
 END_USED = """
@@ -52,8 +53,9 @@ def expire_due(now: datetime | None = None) -> int:
     now = now or timezone.now()
     looked_at = 0
     run(RESTORE_CHECKS, {"now": now})
-    while batch := claim_expired(now=now):
-        ask_about(batch, now=now)
+    clock = SweepClock(now)
+    while batch := claim_expired(now=now, clock=clock):
+        ask_about(batch, now=now, clock=clock)
         looked_at += len(batch)
         if len(batch) < policy.CHECK_BATCH:
             break

@@ -16,12 +16,18 @@ import structlog
 from activations import policy
 from activations.database import rows, run
 from activations.services.checking.apart import apart, ask_all
-from activations.services.checking.claims import Due, leases_by_reference, next_check, put_back
+from activations.services.checking.claims import (
+    Due,
+    asked_to_wait_until,
+    leases_by_reference,
+    next_check,
+    put_back,
+)
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.orphans import compare
 from activations.services.checking.settling import failed, judge_ended, settle
 from providers import health
-from providers.contract import Adapter, Can, ListedLease, ProviderError, Status, UpstreamState
-from providers.http import send_all
+from providers.contract import Can, ListedLease, ProviderError, Status, UpstreamState
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -42,6 +48,7 @@ FROM (
 WHERE l.provider_id = mine.provider_id
 RETURNING l.provider_id, l.tries, l.compared_at
 """
+KEEP_LISTS = "UPDATE activations_listcheck SET due_at = %(until)s WHERE provider_id = ANY(%(ids)s)"
 
 
 def check_due_lists(now: datetime) -> int:
@@ -49,6 +56,8 @@ def check_due_lists(now: datetime) -> int:
     claimed = {
         row["provider_id"]: row for row in rows(CLAIM_LISTS, {"now": now, "until": now + policy.CLAIM})
     }
+    clock = SweepClock(now)
+    held = Held(KEEP_LISTS, claimed, clock)
     providers = Provider.objects.in_bulk(claimed)
     calls = []
     for provider in providers.values():
@@ -56,19 +65,27 @@ def check_due_lists(now: datetime) -> int:
             adapter = adapter_for(provider)
             if Can.MESSAGES_IN_LIST in adapter.can:
                 calls.append((provider, adapter.list_active))
-    for provider, listed, error in ask_all(calls):
+    for provider, listed, error in ask_all(calls, meanwhile=held.keep):
+        held.let_go([provider.pk])
+        at = clock.counted_from()
         tries, compared_at = claimed[provider.pk]["tries"], claimed[provider.pk]["compared_at"]
-        with apart("list_failed", partial(_later, provider, tries=tries, now=now), provider=provider.pk):
+        with apart("list_failed", partial(_later, provider, tries=tries, now=at), provider=provider.pk):
             if error is not None:
                 health.note_failure(provider.pk, error, now)  # the health row tells it once (U5)
-                _later(provider, reason=error.code, tries=tries, now=now)
+                until = asked_to_wait_until(error)
+                _later(provider, reason=error.code, tries=tries, now=at, until=until)
             elif listed is not None:
-                _work(provider, listed, compared_at=compared_at, now=now)
+                _work(provider, listed, compared_at=compared_at, now=now, at=at)
     return len(calls)
 
 
 def _work(
-    provider: Provider, listed: Sequence[ListedLease], *, compared_at: datetime | None, now: datetime
+    provider: Provider,
+    listed: Sequence[ListedLease],
+    *,
+    compared_at: datetime | None,
+    now: datetime,
+    at: datetime,
 ) -> None:
     loud = {lease.upstream_ref: lease for lease in listed if lease.messages or lease.state not in QUIET}
     heard = leases_by_reference(provider.pk, list(loud))
@@ -83,30 +100,43 @@ def _work(
             "id": provider.pk,
             "now": now,
             "compared": is_due,
-            "due": now + timedelta(seconds=provider.check_seconds) - HALF_A_BEAT,
+            "due": at + timedelta(seconds=provider.check_seconds) - HALF_A_BEAT,
         },
     )
 
 
-def _later(provider: Provider, *, reason: str, tries: int, now: datetime) -> None:
-    """Asked again later and later, at most a minute."""
+def _later(
+    provider: Provider, *, reason: str, tries: int, now: datetime, until: datetime | None = None
+) -> None:
+    """Asked again later and later, at most a minute, or when the provider wants to be asked again; its
+    numbers are asked about singly when their time is over.
+    """
     log.info("list_waits", provider=provider.pk, reason=reason)
     wait = min(provider.check_seconds * 2 ** min(tries, 6), 60)
     run(
         "UPDATE activations_listcheck SET due_at = %(due)s, tries = least(tries + 1, 1000)"
         " WHERE provider_id = %(id)s",
-        {"id": provider.pk, "due": now + timedelta(seconds=wait)},
+        {"id": provider.pk, "due": max(now + timedelta(seconds=wait), until or now)},
     )
 
 
-def ask_by_list(provider: Provider, adapter: Adapter, due: list[Due], *, now: datetime) -> list[Due]:
-    """Answer these rows from one list; gives back those that it does not show, to be asked singly."""
-    try:
-        listed = {lease.upstream_ref: lease for lease in send_all(adapter.list_active())}
-    except ProviderError as error:
-        health.note_failure(provider.pk, error, now)
-        failed(due, reason=error.code, now=now)
+def answer_by_list(
+    provider: Provider,
+    due: list[Due],
+    leases: Sequence[ListedLease] | None,
+    error: ProviderError | None,
+    *,
+    now: datetime,
+    at: datetime,
+) -> list[Due]:
+    """Answer these rows from one list; gives back those that it does not show, to be asked singly. `at`: from
+    when it counts until they are due again.
+    """
+    if error is not None:
+        health.note_failure(provider.pk, error, at)
+        failed(due, reason=error.code, now=at, until=asked_to_wait_until(error))
         return []
+    listed = {lease.upstream_ref: lease for lease in leases or ()}
     again: dict[UUID, datetime] = {}
     missing, changed = [], []
     for row in due:
@@ -116,7 +146,7 @@ def ask_by_list(provider: Provider, adapter: Adapter, due: list[Due], *, now: da
         elif settle(row, _status(lease), now=now):
             changed.append(row)
         else:
-            again[row.id] = next_check(row, interval_seconds=provider.check_seconds, now=now)
+            again[row.id] = next_check(row, interval_seconds=provider.check_seconds, now=at)
     put_back(again)
     judge_ended(changed, now=now)
     return missing

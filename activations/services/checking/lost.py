@@ -8,8 +8,8 @@ nothing; every order has a longest life all the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -22,8 +22,9 @@ from activations.database import call, rows, run
 from activations.hints import tell_browser
 from activations.phones import clean_phone
 from activations.services import leases, steps
-from activations.services.checking.apart import apart
-from activations.services.checking.claims import leases_by_reference, note_failed
+from activations.services.checking.apart import apart, ask_all
+from activations.services.checking.claims import KEEP, leases_by_reference, note_failed
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.matching import Lost, match
 from activations.services.checking.settling import settle
 from activations.services.kept_fees import note_fee_of_unsold
@@ -42,7 +43,7 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
-from providers.http import send, send_all
+from providers.http import send
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -75,24 +76,26 @@ def reconcile_due(now: datetime | None = None) -> int:
     grouped: defaultdict[int, list[Lost]] = defaultdict(list)
     for row in rows(CLAIM_LOST, claim):
         grouped[row["provider_id"]].append(Lost(**row))
+    held = Held(KEEP, (row.id for lost in grouped.values() for row in lost), SweepClock(now))
     for provider_id, lost in grouped.items():
         with apart("provider_not_asked", partial(_stumbled, lost, now=now), provider=provider_id):
-            _reconcile(Provider.objects.get(pk=provider_id), lost, now=now)
+            _reconcile(Provider.objects.get(pk=provider_id), lost, held, now=now)
+        held.let_go(row.id for row in lost)
     return sum(len(lost) for lost in grouped.values())
 
 
-def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
+def _reconcile(provider: Provider, lost: list[Lost], held: Held, *, now: datetime) -> None:
     adapter = adapter_for(provider)
     if Can.LIST_ACTIVE not in adapter.can:
         for row in lost:
-            with _apart(row, now=now):
+            with _turn_of(row, held, now=now):
                 _without_list(row, provider, adapter, now=now)
         return
-    try:
-        listed = send_all(adapter.list_active())
-    except ProviderError as error:
-        health.note_failure(provider.pk, error, now)
-        _wait_all(lost, reason=error.code, now=now)
+    [(_, listed, error)] = ask_all([(provider, adapter.list_active)], meanwhile=held.keep)
+    if error is not None or listed is None:
+        if error is not None:
+            health.note_failure(provider.pk, error, now)
+        _wait_all(lost, reason=error.code if error else "no list", now=now)
         return
     taken = {
         row.upstream_ref for row in leases_by_reference(provider.pk, [one.upstream_ref for one in listed])
@@ -103,7 +106,7 @@ def _reconcile(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
         by_reference=Can.OWN_REFERENCE in adapter.can,
     )
     for row in lost:
-        with _apart(row, now=now):
+        with _turn_of(row, held, now=now):
             _decide(row, matched.get(row.our_ref), provider=provider, adapter=adapter, now=now)
 
 
@@ -214,8 +217,12 @@ def _release(row: Lost, *, reason: str, now: datetime) -> None:
     tell_browser(tenant_id=row.tenant_id, customer_id=row.customer_id, hex_id=row.hex_id)
 
 
-def _apart(row: Lost, *, now: datetime) -> AbstractContextManager[None]:
-    return apart("lost_order_failed", partial(_stumbled, [row], now=now), activation=row.hex_id)
+@contextmanager
+def _turn_of(row: Lost, held: Held, *, now: datetime) -> Iterator[None]:
+    held.keep()
+    with apart("lost_order_failed", partial(_stumbled, [row], now=now), activation=row.hex_id):
+        yield
+    held.let_go([row.id])
 
 
 def _stumbled(lost: Sequence[Lost], *, reason: str, now: datetime) -> None:

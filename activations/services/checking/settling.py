@@ -26,21 +26,28 @@ def settle(row: Due, status: Status, *, now: datetime) -> bool:
     return True
 
 
-def failed(due: Collection[Due], *, reason: str, now: datetime, park: bool = False) -> None:
+def failed(
+    due: Collection[Due], *, reason: str, now: datetime, park: bool = False, until: datetime | None = None
+) -> None:
     """The provider could not be asked. A number past its time and the grace is closed all the same (M8).
-    `park`: it is these rows that cannot be asked about.
+    `park`: it is these rows that cannot be asked about. `until`: so long the provider wants to be left alone;
+    its numbers are asked about again then, or when their time is over.
     """
+    until = until or now
     late = [row for row in due if row.awaits_any and row.expire_at + policy.EXPIRY_GRACE <= now]
     for row in late:
         news.close_due(row, to="expired", upstream_state=UpstreamState.UNKNOWN.value, now=now)
     gone = {row.id for row in late}
     expiring = {
-        row.id: now + timedelta(seconds=10) for row in due if row.expire_at <= now and row.id not in gone
+        row.id: max(now + timedelta(seconds=10), min(until, row.expire_at + policy.EXPIRY_GRACE))
+        for row in due
+        if row.expire_at <= now and row.id not in gone
     }
     put_back(expiring)
     judge_ended(late, now=now)
-    others = [row.id for row in due if row.id not in gone | expiring.keys()]
-    note_failed(others, reason=reason, now=now, park=park)
+    others = [row for row in due if row.id not in gone | expiring.keys()]
+    times = [min(until, row.expire_at) for row in others]
+    note_failed([row.id for row in others], reason=reason, now=now, park=park, not_before=times)
 
 
 def judge_ended(changed: Collection[Due], *, now: datetime) -> None:

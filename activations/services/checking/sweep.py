@@ -17,7 +17,9 @@ from activations import policy
 from activations.services.checking import lists, news
 from activations.services.checking.apart import Unaskable, apart, ask_all
 from activations.services.checking.claims import (
+    KEEP,
     Due,
+    asked_to_wait_until,
     by_provider,
     claim_due,
     count_open,
@@ -25,6 +27,7 @@ from activations.services.checking.claims import (
     put_back,
 )
 from activations.services.checking.deferred import cancel_due
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.settling import failed, judge_ended, settle
 from activations.services.kept_fees import note_kept_fee
 from providers import health
@@ -45,27 +48,38 @@ SELDOM_SECONDS = 3_600  # where there is nobody to ask; each number's own end co
 def check_due(now: datetime | None = None) -> int:
     """Ask about every number that is due; how many were looked at. Running it twice changes nothing."""
     now = now or timezone.now()
+    clock = SweepClock(now)
     looked_at = lists.check_due_lists(now) + cancel_due(now)
-    while batch := claim_due(now=now):
-        ask_about(batch, now=now)
+    while batch := claim_due(now=now, clock=clock):
+        ask_about(batch, now=now, clock=clock)
         looked_at += len(batch)
         if len(batch) < policy.CHECK_BATCH:
             break
     return looked_at
 
 
-def ask_about(batch: list[Due], *, now: datetime) -> None:
+def ask_about(batch: list[Due], *, now: datetime, clock: SweepClock) -> None:
     """Ask the providers about claimed numbers, act on the answers, and put the rest back."""
     grouped = by_provider(batch)
     providers = Provider.objects.in_bulk(grouped)
     singles: list[tuple[Due, Adapter]] = []
+    by_list = []
     for provider_id, due in grouped.items():
         with apart("provider_not_asked", partial(failed, due, now=now), provider=provider_id):
             adapter = adapter_for(providers[provider_id])
             if Can.MESSAGES_IN_LIST in adapter.can and len(due) >= policy.LIST_FROM_ROWS:
-                due = lists.ask_by_list(providers[provider_id], adapter, due, now=now)
-            singles += [(row, adapter) for row in due]
-    _ask_singly(singles, providers, now=now)
+                by_list.append(((provider_id, adapter), adapter.list_active))
+            else:
+                singles += [(row, adapter) for row in due]
+    listed_rows = [row for (provider_id, _), _ in by_list for row in grouped[provider_id]]
+    held = Held(KEEP, [row.id for row in (*listed_rows, *(row for row, _ in singles))], clock)
+    for (provider_id, adapter), listed, error in ask_all(by_list, meanwhile=held.keep):
+        due, at = grouped[provider_id], clock.counted_from()
+        with apart("provider_not_asked", partial(failed, due, now=at), provider=provider_id):
+            missing = lists.answer_by_list(providers[provider_id], due, listed, error, now=now, at=at)
+            held.let_go({row.id for row in due}.difference(row.id for row in missing))
+            singles += [(row, adapter) for row in missing]
+    _ask_singly(singles, providers, held, now=now, clock=clock)
 
 
 @dataclass
@@ -77,6 +91,9 @@ class Round:
     provider: Provider
     interval_seconds: int
     left: int
+    held: Held
+    clock: SweepClock
+    rows: list[Due] = field(default_factory=list)
     again: dict[UUID, datetime] = field(default_factory=dict)
     gone: set[UUID] = field(default_factory=set)
     changed: list[Due] = field(default_factory=list)
@@ -87,6 +104,7 @@ class Round:
 
     def take(self, row: Due, status: Status | None, error: ProviderError | None, *, now: datetime) -> None:
         self.left -= 1
+        self.rows.append(row)
         status = status or Status(UpstreamState.GONE)
         if isinstance(error, Unaskable):
             self.unaskable.append(row)
@@ -95,11 +113,13 @@ class Round:
             self.unheard.append(row)
         elif settle(row, status, now=now):
             self.changed.append(row)
+            self.held.let_go([row.id])
         else:
-            self._ask_again(row, status, now=now)
+            self._ask_again(row, status, now=self.clock.counted_from())
         if not self.left:
+            self.held.let_go(row.id for row in self.rows)
             with apart("answers_not_written", provider=self.provider.pk):
-                self.write(now=now)
+                self.write(now=self.clock.counted_from())
 
     def _ask_again(self, row: Due, status: Status, *, now: datetime) -> None:
         self.again[row.id] = next_check(row, interval_seconds=self.interval_seconds, now=now)
@@ -114,15 +134,23 @@ class Round:
         judge_ended(self.changed, now=now)
         if self.error is not None:
             health.note_failure(self.provider.pk, self.error, now, times=len(self.unheard))
-            failed(self.unheard, reason=self.error.code, now=now)
+            until = asked_to_wait_until(self.error)
+            failed(self.unheard, reason=self.error.code, now=now, until=until)
         failed(self.unaskable, reason=Unaskable.code, now=now, park=True)
 
 
-def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provider], *, now: datetime) -> None:
+def _ask_singly(
+    singles: list[tuple[Due, Adapter]],
+    providers: dict[int, Provider],
+    held: Held,
+    *,
+    now: datetime,
+    clock: SweepClock,
+) -> None:
     counts = Counter(row.provider_id for row, _ in singles)
     adapters = {row.provider_id: adapter for row, adapter in singles}
     rounds = {
-        number: Round(providers[number], _interval(providers[number], adapters[number]), count)
+        number: Round(providers[number], _interval(providers[number], adapters[number]), count, held, clock)
         for number, count in counts.items()
     }
     questions = []
@@ -131,7 +159,7 @@ def _ask_singly(singles: list[tuple[Due, Adapter]], providers: dict[int, Provide
             questions.append((row, partial(adapter.status, upstream_ref=row.upstream_ref)))
         else:  # only its callbacks tell anything
             rounds[row.provider_id].take(row, Status(UpstreamState.UNKNOWN), None, now=now)
-    for row, status, error in ask_all(questions):
+    for row, status, error in ask_all(questions, meanwhile=held.keep):
         rounds[row.provider_id].take(row, status, error, now=now)
     _cancel_again(
         [(row, adapters[row.provider_id]) for one in rounds.values() for row in one.resend], now=now

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -14,7 +15,8 @@ import structlog
 from activations import policy
 from activations.database import call, rows, run
 from activations.services.checking.apart import apart, ask_all
-from activations.services.checking.claims import FORMER_COLUMNS, Due
+from activations.services.checking.claims import FORMER_COLUMNS, Due, asked_to_wait_until
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.receiving import receive_all
 from providers import health
 from providers.contract import (
@@ -27,6 +29,7 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
+from providers.http import Sent
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -46,6 +49,9 @@ FROM due JOIN activations_exchange y ON y.id = due.id
 WHERE x.id = due.id
 RETURNING x.id AS exchange_id, x.cancelable_after, {FORMER_COLUMNS}
 """  # noqa: S608
+KEEP = """
+UPDATE activations_exchange SET due_at = %(until)s WHERE id = ANY(%(ids)s) AND state = 'returning'
+"""
 # The row may hold another lease by now: then it has a due time of its own.
 LATER = """
 UPDATE activations_exchange SET due_at = %(due)s,
@@ -77,13 +83,23 @@ class Former:
 def give_back(now: datetime) -> None:
     """Ask about every former number that is due, and cancel there what stayed silent."""
     formers = _claim(now)
-    asked = [one for one in formers if Can.STATUS in one.adapter.can]
-    questions = [(one, partial(one.adapter.status, upstream_ref=one.number.upstream_ref)) for one in asked]
-    silent = [former for former, status, error in ask_all(questions) if _hear(former, status, error, now=now)]
+    held = Held(KEEP, (one.exchange_id for one in formers), SweepClock(now))
+    questions = [
+        (one, partial(one.adapter.status, upstream_ref=one.number.upstream_ref))
+        for one in formers
+        if Can.STATUS in one.adapter.can
+    ]
     no_news = Status(UpstreamState.UNKNOWN)  # an option of the account may have taken the question away since
-    silent += [one for one in formers if one not in asked and _hear(one, no_news, None, now=now)]
+    unasked = [Sent(one, no_news, None) for one in formers if Can.STATUS not in one.adapter.can]
+    silent = []
+    for former, status, error in chain(unasked, ask_all(questions, meanwhile=held.keep)):
+        if _hear(former, status, error, now=now):
+            silent.append(former)
+        else:
+            held.let_go([former.exchange_id])
     cancels = [(one, partial(one.adapter.cancel, upstream_ref=one.number.upstream_ref)) for one in silent]
-    for former, refunded, error in ask_all(cancels):
+    for former, refunded, error in ask_all(cancels, meanwhile=held.keep):
+        held.let_go([former.exchange_id])
         with _apart(former, now=now):
             _canceled(former, refunded, error, now=now)
 
@@ -122,7 +138,7 @@ def _hear(former: Former, status: Status | None, error: ProviderError | None, *,
 def _act_on(former: Former, status: Status | None, error: ProviderError | None, *, now: datetime) -> bool:
     if error is not None and not isinstance(error, UnknownToUpstream):
         health.note_failure(former.provider.pk, error, now)
-        _later(former, now=now, failed=True)
+        _later(former, now=now, failed=True, until=asked_to_wait_until(error))
         return False
     status = status or Status(UpstreamState.GONE)
     if status.messages:
@@ -169,6 +185,7 @@ def _later(
     now: datetime,
     failed: bool = False,
     gone: bool = False,
+    until: datetime | None = None,
     cancelable_after: datetime | None = None,
 ) -> None:
     """Look again, at the latest when it can be cancelled or its time is over; but not for ever."""
@@ -178,6 +195,7 @@ def _later(
         return
     interval = former.provider.check_seconds * 2 ** (min(number.tries + 1, 4) if failed else 1)
     due = now + (policy.GONE_AGAIN if gone else timedelta(seconds=min(interval, 60)))
+    due = max(due, min(until or due, number.expire_at))
     lock = cancelable_after or former.cancelable_after
     ends = [at for at in (lock, number.expire_at) if at is not None and at > now]
     run(
