@@ -15,7 +15,7 @@ from portal.errors import (
     RequestKeyMismatch,
     UpstreamUnavailable,
 )
-from providers.models import Offer
+from providers.models import Offer, ProviderHealth
 from providers.sandbox.http import reply
 from tests.providers.wire import wire  # noqa: F401  (a fixture)
 
@@ -109,6 +109,7 @@ def test_u7_a_number_above_the_ceiling_is_cancelled_there_and_not_sold(desk):
 
     assert desk.upstream.leases[0].state == "canceled"
     assert desk.money() == (100_000_000, 0, 10_000_000_000, 0)
+    assert ProviderHealth.objects.get(provider=desk.provider).reason == "wrong_price"
 
 
 def test_doubled_rents_are_found_in_the_list_and_cancelled(desk, now):
