@@ -349,7 +349,10 @@ class RequestKey(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+", db_index=False)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, null=True, related_name="+", db_index=False,
+        help_text="None: what a tenant's program asked about customers and their money.",
+    )  # fmt: skip
     key = models.CharField(max_length=255)
     digest = models.BinaryField(max_length=32, help_text="SHA-256 of what was asked.")
     activation = models.ForeignKey(Activation, models.CASCADE, null=True, related_name="request_keys")
@@ -361,7 +364,12 @@ class RequestKey(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["customer", "key"], name="request_key_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "key"], name="request_key_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "key"], condition=Q(customer=None), name="request_key_of_tenant_once"
+            ),
+        ]
         indexes = [
             models.Index(fields=["created_at"], name="request_key_age"),
             models.Index(fields=["term"], condition=Q(term__isnull=False), name="request_key_of_term"),

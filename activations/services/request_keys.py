@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from django.db import transaction
 
 from accounts.identity import Buyer
 from activations import policy, refusals
@@ -25,6 +27,22 @@ KEEP_REFUSAL = """
 INSERT INTO activations_requestkey (tenant_id, customer_id, key, digest, refusal, created_at)
 VALUES (%(tenant)s, %(customer)s, %(key)s, %(digest)s, %(refusal)s::jsonb, %(now)s)
 ON CONFLICT (customer_id, key) DO NOTHING
+"""
+
+CLAIM_OF_TENANT = """
+INSERT INTO activations_requestkey (tenant_id, key, digest, created_at)
+VALUES (%(tenant)s, %(key)s, %(digest)s, %(now)s)
+ON CONFLICT (tenant_id, key) WHERE customer_id IS NULL DO NOTHING
+"""
+
+KEYED_OF_TENANT = """
+SELECT digest = %(digest)s, refusal FROM activations_requestkey
+WHERE tenant_id = %(tenant)s AND customer_id IS NULL AND key = %(key)s
+"""
+
+REFUSE_OF_TENANT = """
+UPDATE activations_requestkey SET refusal = %(refusal)s::jsonb
+WHERE tenant_id = %(tenant)s AND customer_id IS NULL AND key = %(key)s
 """
 
 
@@ -73,6 +91,42 @@ def answer_with(row: ActivationRow | None) -> ActivationRow:
     if row.lease_state == "unsold":
         raise errors.NoNumbers()
     return row
+
+
+def do_once(
+    work: Callable[[], object], *, tenant_id: int, key: str | None, digest: bytes, now: datetime
+) -> None:
+    """Do what a tenant's program asks about a customer or his money, with a key once; a repeat is answered as
+    the first was. The key counts for the whole tenant, since the customer may only be about to exist.
+
+    Key and work are one transaction: a process that dies leaves neither, and of two at once the second waits
+    for the first. Raises RequestKeyMismatch, or what `work` raises, which a kept refusal undoes.
+    """
+    if key is None:
+        work()
+        return
+    with transaction.atomic():
+        refusal = _done_once(work, {"tenant": tenant_id, "key": key, "digest": digest, "now": now})
+    if refusal is not None:
+        raise refusal
+
+
+def _done_once(work: Callable[[], object], keyed: dict[str, Any]) -> errors.PortalError | None:
+    """How the request ended, now or the first time: the refusal, None for success."""
+    if not run(CLAIM_OF_TENANT, keyed):
+        is_same, refusal = fetch_one(KEYED_OF_TENANT, keyed) or (True, None)
+        if not is_same:
+            raise errors.RequestKeyMismatch()
+        return refusals.from_json(orjson.loads(refusal)) if refusal else None
+    try:
+        with transaction.atomic():
+            work()
+    except errors.PortalError as refusal:
+        if not refusals.is_kept(refusal):
+            raise
+        run(REFUSE_OF_TENANT, {**keyed, "refusal": orjson.dumps(refusals.to_json(refusal)).decode()})
+        return refusal
+    return None
 
 
 def forget_old_keys(now: datetime) -> int:

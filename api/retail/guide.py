@@ -128,7 +128,9 @@ repeat it with the same key and body: within {policy.REQUEST_KEY_LIFE.days} days
 again, refusals included, and nothing is bought twice. While the first is still being worked on you hear
 409 or 503 with `Retry-After`.
 
-Top-ups carry a `transaction_id`: booked once in your account, refused with 409 the second time.
+Top-ups carry a `transaction_id`: booked once in your account, refused with 409 the second time. Give them,
+and new customers, a key as well and a repeat hears the first answer instead. Such a key counts once in your
+account, that of an order once for its customer.
 """
 ERRORS = """
 A refusal changes nothing and says why: `{"errorName": "…", "errorMessage": "…"}`, sometimes with more

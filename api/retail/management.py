@@ -15,8 +15,10 @@ from rest_framework.views import APIView
 from accounts.models import Customer, Tenant
 from accounts.queries import customers_of, tenant_by_id
 from accounts.services import set_customer_status
+from activations.services.request_keys import do_once
 from api.auth import Caller
 from api.input import Choice, Choices, Integer, Text, json_object, query_fields, read_fields
+from api.repeats import digest_of, request_key
 from api.retail import lists, wire
 from api.retail.entry import Gate, admit, answer
 from billing.queries import bookings_of
@@ -96,11 +98,18 @@ class NewCustomer(RetailView):
     gates = (Gate("POST", scope="manage", rate="customer"),)
 
     def post(self, request: Request, **ids: object) -> HttpResponse:
-        fields = read_fields(json_object(request._request), NEW_CUSTOMER)
-        create_customer(
-            tenant=self.tenant,
-            external_id=fields["customer_id"],
-            opening_micros=fields["balance"] * CENT,
+        key, body = request_key(request._request), json_object(request._request)
+        fields = read_fields(body, NEW_CUSTOMER)
+        do_once(
+            lambda: create_customer(
+                tenant=self.tenant,
+                external_id=fields["customer_id"],
+                opening_micros=fields["balance"] * CENT,
+            ),
+            tenant_id=self.caller.tenant_id,
+            key=key,
+            digest=digest_of({"call": "create_customer", "body": body}),
+            now=timezone.now(),
         )
         return wire.json_response(wire.SUCCESS)
 
@@ -170,15 +179,22 @@ class NewTransaction(RetailView):
     gates = (Gate("POST", scope="manage", rate="transaction", closed_by="account"),)
 
     def post(self, request: Request, **ids: object) -> HttpResponse:
-        fields = read_fields(json_object(request._request), NEW_TRANSACTION)
+        key, body = request_key(request._request), json_object(request._request)
+        fields = read_fields(body, NEW_TRANSACTION)
         if fields["amount"] == 0:
             raise ValidationError({"amount": "must not be 0."})
-        move_money(
+        do_once(
+            lambda: move_money(
+                tenant_id=self.caller.tenant_id,
+                customer_id=self.customer_id,
+                amount_micros=fields["amount"] * CENT,
+                transaction_id=fields["transaction_id"],
+                gateway=fields["gateway"],
+            ),
             tenant_id=self.caller.tenant_id,
-            customer_id=self.customer_id,
-            amount_micros=fields["amount"] * CENT,
-            transaction_id=fields["transaction_id"],
-            gateway=fields["gateway"],
+            key=key,
+            digest=digest_of({"call": "add_transaction", "customer": self.customer_id, "body": body}),
+            now=timezone.now(),
         )
         return wire.json_response(wire.SUCCESS)
 

@@ -36,21 +36,21 @@ CUSTOMERS = [
     Operation(
         "create_customer", "Customers", "Create a customer", management.NewCustomer, **SUCCESS,
         text="The id is yours to choose. An opening balance is booked as a transaction of its own.",
-        body=body_of(management.NEW_CUSTOMER),
+        body=body_of(management.NEW_CUSTOMER), has_request_key=True,
         sends={"with a balance": {"customer_id": CUSTOMER_ID, "balance": 500}},
-        refuses=("duplicate",),
+        refuses=("duplicate", "request_key_mismatch"),
     ),
     Operation(
         "add_transaction", "Customers", "Add to or deduct from a customer's balance",
         management.NewTransaction, **SUCCESS,
         text="`transaction_id` makes it safe to repeat: the second booking under one id is refused. "
              "The amount is not 0. A balance may go below zero; orders then wait until it covers the price.",
-        body=body_of(management.NEW_TRANSACTION),
+        body=body_of(management.NEW_TRANSACTION), has_request_key=True,
         sends={
             "a payment": {"transaction_id": PAYMENT, "amount": 1900, "gateway": "stripe"},
             "a deduction": {"transaction_id": "correction1", "amount": -100},
         },
-        refuses=("duplicate",),
+        refuses=("duplicate", "request_key_mismatch"),
     ),
     Operation(
         "list_customers", "Customers", "List customers", management.Customers,

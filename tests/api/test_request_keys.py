@@ -2,13 +2,20 @@
 
 import threading
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import Customer
 from activations.models import Activation
+from activations.services.request_keys import do_once, forget_old_keys
+from billing.models import Wallet
+from billing.services import move_money
 from tests.api.conftest import COUNTRY, SERVICE, names
+from tests.factories import CustomerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CENT = 10_000
@@ -87,3 +94,129 @@ def test_keys_are_apart_by_customer(partner, stranger, shop):
 
     assert mine[0] == theirs[0] == 200
     assert mine[1]["activation_id"] != theirs[1]["activation_id"]
+
+
+def at_once(partner, path, body, count=8):
+    """The answers to the same request with one key, sent by several programs together."""
+    barrier, answers = threading.Barrier(count), []
+
+    def ask():
+        barrier.wait(60)
+        headers = {"X-Api-Key": partner.key, "Idempotency-Key": "double-click"}
+        answer = Client().post(f"/api/v1/{path}", body, "application/json", headers=headers)
+        answers.append((answer.status_code, answer.json()))
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return answers
+
+
+def keyed(key="k"):
+    return {"Idempotency-Key": key}
+
+
+SUCCESS = (200, {"result": "success"})
+
+
+def test_m2_a_booking_sent_eight_times_at_once_is_booked_once_and_all_hear_so(partner):
+    path = f"retail/m/customer/{partner.customer.external_id}/transaction"
+
+    answers = at_once(partner, path, '{"transaction_id": "pay1", "amount": 500}')
+
+    assert answers == [SUCCESS] * 8
+    assert partner.money()[0] == 105_000_000
+
+
+def test_m2_a_customer_created_eight_times_at_once_is_made_once_and_all_hear_so(partner):
+    answers = at_once(partner, "retail/m/customer", '{"customer_id": "fresh", "balance": 90}')
+
+    assert answers == [SUCCESS] * 8
+    assert Wallet.objects.get(customer__external_id="fresh").balance_micros == 90 * CENT
+
+
+def test_m2_without_a_key_a_repeat_is_a_conflict(partner):
+    booking = {"transaction_id": "pay1", "amount": 500}
+    path = f"retail/m/customer/{partner.customer.external_id}/transaction"
+    assert partner.post(path, booking) == SUCCESS
+
+    assert names(partner.post(path, booking)) == (409, "ConflictException")
+
+
+@pytest.mark.parametrize("other", [{"transaction_id": "pay2"}, {"amount": 501}, {"gateway": "cash"}])
+def test_m3_a_booking_under_a_key_that_booked_something_else_is_422(partner, other):
+    booking = {"transaction_id": "pay1", "amount": 500}
+    path = f"retail/m/customer/{partner.customer.external_id}/transaction"
+    partner.post(path, booking, **keyed())
+
+    refused = partner.post(path, booking | other, **keyed())
+
+    assert names(refused) == (422, "IdempotencyMismatchException")
+    assert partner.money()[0] == 105_000_000
+    assert partner.post(path, booking, **keyed()) == SUCCESS
+
+
+def test_m3_a_key_of_the_tenant_stands_for_one_call_and_one_customer(partner, stranger):
+    other = CustomerFactory(tenant=partner.customer.tenant)
+    booking = {"transaction_id": "pay1", "amount": 500}
+    paths = [
+        f"retail/m/customer/{one}/transaction" for one in (partner.customer.external_id, other.external_id)
+    ]
+    assert partner.post(paths[0], booking, **keyed()) == SUCCESS
+
+    assert partner.post(paths[1], booking, **keyed())[0] == 422
+    assert partner.post("retail/m/customer", {"customer_id": "fresh"}, **keyed())[0] == 422
+    assert not Customer.objects.filter(external_id="fresh").exists()
+    assert stranger.post(paths[0], booking, **keyed()) == SUCCESS
+
+
+def test_m3_a_conflict_is_heard_again_and_its_key_stands_for_it(partner):
+    taken = {"customer_id": partner.customer.external_id}
+    first = partner.post("retail/m/customer", taken, **keyed())
+
+    assert names(first) == (409, "ConflictException")
+    assert partner.post("retail/m/customer", taken, **keyed()) == first
+    assert partner.post("retail/m/customer", {"customer_id": "fresh"}, **keyed())[0] == 422
+
+
+def test_m3_a_request_that_is_not_looked_at_leaves_its_key_free(partner):
+    path = f"retail/m/customer/{partner.customer.external_id}/transaction"
+    assert partner.post(path, {"transaction_id": "pay1", "amount": 0}, **keyed())[0] == 400
+    assert partner.post("retail/m/customer/nobody/transaction", {}, **keyed())[0] == 404
+
+    assert partner.post(path, {"transaction_id": "pay1", "amount": 500}, **keyed()) == SUCCESS
+
+
+def test_m3_a_process_that_dies_leaves_neither_booking_nor_key(partner):
+    tenant_id, now = partner.customer.tenant_id, timezone.now()
+    asked = {"tenant_id": tenant_id, "key": "k", "digest": b"d" * 32, "now": now}
+
+    def book():
+        move_money(
+            tenant_id=tenant_id,
+            customer_id=partner.customer.pk,
+            amount_micros=5_000_000,
+            transaction_id="pay1",
+        )
+
+    def die():
+        book()
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        do_once(die, **asked)
+    assert partner.money()[0] == 100_000_000
+
+    do_once(book, **asked)
+    do_once(book, **asked)
+    assert partner.money()[0] == 105_000_000
+
+
+def test_m3_a_key_of_the_tenant_is_forgotten_like_all_others(partner):
+    new, now = {"customer_id": "fresh"}, timezone.now()
+    partner.post("retail/m/customer", new, **keyed())
+
+    assert forget_old_keys(now + timedelta(days=6)) == 0
+    assert forget_old_keys(now + timedelta(days=8)) == 1
+    assert names(partner.post("retail/m/customer", new, **keyed())) == (409, "ConflictException")
