@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from allauth.account import forms
 from allauth.account.adapter import get_adapter
 from allauth.core import context
+from django import forms as plain
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.html import escape
 
 from accounts.adapter import tenant_here
 from accounts.middleware import is_at_home
@@ -18,14 +22,40 @@ from accounts.queries import logins_with
 # What a page's form may carry beside its fields.
 ALWAYS = frozenset({"csrfmiddlewaretoken", "next"})
 
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
 
 class KnownFieldsOnly:
     """Mixin: refuses a field that the form does not have, naming it (T7, B12)."""
 
     def clean(self: Any) -> Any:
-        for name in sorted(set(self.data) - set(self.fields) - ALWAYS):
+        for name in sorted({*self.data, *self.files} - set(self.fields) - ALWAYS):
             self.add_error(None, f"There is no field {name:.40} here.")
         return super().clean()  # type: ignore[misc]
+
+
+class StrictForm(KnownFieldsOnly, plain.Form):
+    """What changes something on a page: nothing but its fields is taken."""
+
+
+def incomplete(form: plain.BaseForm) -> HttpResponse:
+    """400 to a form that only its own page sends: which field there is not, or else that one is missing."""
+    sentence = " ".join(map(str, form.non_field_errors())) or "The form is not complete."
+    return HttpResponse(escape(sentence), status=400)
+
+
+def button_only(view: View) -> View:
+    """A view that is one button takes no fields. Stands beneath the check of the login."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            form = StrictForm(request.POST, request.FILES)
+            if not form.is_valid():
+                return incomplete(form)
+        return view(request, *args, **kwargs)
+
+    return cast(View, checked)
 
 
 class LoginForm(KnownFieldsOnly, forms.LoginForm):

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import CustomerRequest, any_customer_required, customer_required
+from accounts.forms import StrictForm
 from accounts.models import Customer, User
 from accounts.services import set_customer_status
 
@@ -24,7 +25,7 @@ STATUS_LABELS = {
 }
 
 
-class CloseForm(forms.Form):
+class CloseForm(StrictForm):
     """Closing asks for the password once more."""
 
     password = forms.CharField(

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.forms import StrictForm
 from activations.reasons import Offered
 
 MAX_PRICE_MICROS = 10_000_000_000
@@ -14,7 +15,7 @@ PLAIN_WORDS = r"^[^\x00-\x1f\x7f]*$"
 STATUSES = (("", "All"), ("open", "Open"), ("paid", "Code received"), ("free", "No code"))
 
 
-class OrderForm(forms.Form):
+class OrderForm(StrictForm):
     """One click on an offer: the key makes a double click one order, the price is what was shown."""
 
     request_key = forms.RegexField(r"^[0-9a-zA-Z_-]{16,64}$")
@@ -39,7 +40,7 @@ class HistoryForm(forms.Form):
     after = forms.RegexField(r"^[0-9a-f]{24}$", required=False)
 
 
-class ReportForm(forms.Form):
+class ReportForm(StrictForm):
     """What was wrong with a number. Which reasons need a file is said beside each."""
 
     reason_id = forms.TypedChoiceField(label="What went wrong?", coerce=int)
@@ -65,7 +66,7 @@ class ReportForm(forms.Form):
         ]
 
 
-class SandboxForm(forms.Form):
+class SandboxForm(StrictForm):
     """A message that the sandbox provider shall deliver."""
 
     number = forms.RegexField(

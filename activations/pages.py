@@ -15,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import CustomerRequest, customer_required, not_stored
+from accounts.forms import button_only, incomplete
 from accounts.identity import Buyer
 from activations.cards import card_of, cards_of, version_of
 from activations.forms import STATUSES, HistoryForm, OrderForm, SearchForm
@@ -87,7 +88,7 @@ def order(request: CustomerRequest, service_id: str, country_id: str) -> HttpRes
     """One click: buys at the price that was shown, or says why not beside the button."""
     form = OrderForm(request.POST)
     if not form.is_valid():
-        return HttpResponse("The order form is not complete.", status=400)
+        return incomplete(form)
     try:
         place_order(Buyer.of(request.customer), service_id, country_id, **form.cleaned_data)
     except errors.OrderInProgress:
@@ -188,6 +189,7 @@ def card(request: CustomerRequest, hex_id: str) -> HttpResponse:
 
 @require_POST
 @customer_required
+@button_only
 def act(request: CustomerRequest, hex_id: str, action: str) -> HttpResponse:
     """Cancel, finish, or ask for the next SMS; a refusal stands in the card."""
     if action not in ACTIONS:

@@ -9,12 +9,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import CustomerRequest, customer_required
+from accounts.forms import button_only
 from accounts.unblocking import unblock_self, unblocks_left
 from portal import errors
 
 
 @require_http_methods(["GET", "POST"])
 @customer_required
+@button_only
 def pause(request: CustomerRequest) -> HttpResponse:
     """Until when, why, and a button that ends it while there are unblocks left."""
     customer, now = request.customer, timezone.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from accounts.forms import StrictForm
 from activations.forms import MAX_PRICE_MICROS, PLAIN_WORDS
 from activations.rental_shop import TERMS, USUAL_TERM, term_name
 from portal.converters import CanonicalId
@@ -29,7 +30,7 @@ class WindowForm(forms.Form):
         return clean.get("service") or ANY_SERVICE.id, clean.get("hours") or USUAL_TERM, clean.get("q") or ""
 
 
-class RentForm(forms.Form):
+class RentForm(StrictForm):
     """One click on an offer: the key makes a double click one rental, the price is what was shown."""
 
     request_key = forms.RegexField(KEY)
@@ -37,7 +38,7 @@ class RentForm(forms.Form):
     hours = forms.TypedChoiceField(choices=[(str(hours), "") for hours in TERMS], coerce=int)
 
 
-class LongerForm(forms.Form):
+class LongerForm(StrictForm):
     """By how much, at the price that was shown (`hours:micro-USD`)."""
 
     request_key = forms.RegexField(KEY)
@@ -48,7 +49,13 @@ class LongerForm(forms.Form):
         return int(hours), int(price)
 
 
-class CancelForm(forms.Form):
+class OffForm(StrictForm):
+    """No longer than it is."""
+
+    off = forms.ChoiceField(choices=[("1", "")])
+
+
+class CancelForm(StrictForm):
     """What the page promised to pay back."""
 
     refund_micros = forms.IntegerField(min_value=0, max_value=MAX_PRICE_MICROS)

@@ -15,10 +15,11 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import CustomerRequest, customer_required
+from accounts.forms import button_only, incomplete
 from accounts.identity import Buyer
 from activations.refusal_texts import Refusal, new_price, refusal_for
 from activations.rental_cards import rental_card, rental_cards, version_of_rental
-from activations.rental_forms import CancelForm, LongerForm, PageForm, RentForm, WindowForm
+from activations.rental_forms import CancelForm, LongerForm, OffForm, PageForm, RentForm, WindowForm
 from activations.rental_queries import (
     RentalRow,
     active_rental_rows,
@@ -54,7 +55,7 @@ def take(request: CustomerRequest, service_id: str, country_id: str) -> HttpResp
     """One click: rents at the price that was shown, or says why not beside the button."""
     form = RentForm(request.POST)
     if not form.is_valid():
-        return HttpResponse("The form is not complete.", status=400)
+        return incomplete(form)
     asked = form.cleaned_data
     try:
         row = _take(Buyer.of(request.customer), service_id, country_id, **asked)
@@ -143,7 +144,7 @@ def extend(request: CustomerRequest, rnt_id: str) -> HttpResponse:
     """N3 at the price that was shown."""
     row, form = _own(request, rnt_id), LongerForm(request.POST)
     if not form.is_valid():
-        return HttpResponse("The form is not complete.", status=400)
+        return incomplete(form)
     hours, price = form.read()
     key = form.cleaned_data["request_key"]
     try:
@@ -162,11 +163,11 @@ def extend(request: CustomerRequest, rnt_id: str) -> HttpResponse:
 @customer_required
 def renew(request: CustomerRequest, rnt_id: str) -> HttpResponse:
     """Switch automatic renewal on by the chosen term, or (without one) off."""
-    row, form = _own(request, rnt_id), LongerForm(request.POST)
-    wants_off = "off" in request.POST
-    if not wants_off and not form.is_valid():
-        return HttpResponse("The form is not complete.", status=400)
-    hours, price = (None, None) if wants_off else form.read()
+    row, wants_off = _own(request, rnt_id), "off" in request.POST
+    form = OffForm(request.POST) if wants_off else LongerForm(request.POST)
+    if not form.is_valid():
+        return incomplete(form)
+    hours, price = form.read() if isinstance(form, LongerForm) else (None, None)
     try:
         rentals.set_auto_renew(
             buyer=Buyer.of(request.customer), rnt_id=rnt_id, is_on=not wants_off, hours=hours,
@@ -184,7 +185,7 @@ def cancel(request: CustomerRequest, rnt_id: str) -> HttpResponse:
     """N4, if it still pays back at least what the page promised."""
     row, form = _own(request, rnt_id), CancelForm(request.POST)
     if not form.is_valid():
-        return HttpResponse("The form is not complete.", status=400)
+        return incomplete(form)
     back = refund_now(row, now=timezone.now())
     if back is not None and back.customer_micros < form.cleaned_data["refund_micros"]:
         text = f"Only {dollars(back.customer_micros)} would come back by now. Press again if that is fine."
@@ -194,6 +195,7 @@ def cancel(request: CustomerRequest, rnt_id: str) -> HttpResponse:
 
 @require_POST
 @customer_required
+@button_only
 def finish(request: CustomerRequest, rnt_id: str) -> HttpResponse:
     """N5."""
     return _act(request, _own(request, rnt_id), rentals.finish_rental, "The rental is over.")

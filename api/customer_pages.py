@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import CustomerRequest, customer_required
-from accounts.forms import KnownFieldsOnly
+from accounts.forms import StrictForm, button_only
 from accounts.keys import issue_key
 from accounts.models import Customer, Tenant
 from accounts.queries import find_double, keys_of_customers
@@ -31,7 +31,7 @@ TEST_MONEY_MICROS = 1_000_000_000
 SCOPES = {"all": [], "read": ["read"]}
 
 
-class KeyForm(KnownFieldsOnly, forms.Form):
+class KeyForm(StrictForm):
     """A new key."""
 
     name = forms.CharField(
@@ -84,6 +84,7 @@ def create_key(request: CustomerRequest) -> HttpResponse:
 
 @require_POST
 @customer_required
+@button_only
 def revoke(request: CustomerRequest, key_id: int) -> HttpResponse:
     """End a key of one's own, from its next request on."""
     key = keys_of_customers(_owners(request)).filter(pk=key_id).first()
@@ -96,6 +97,7 @@ def revoke(request: CustomerRequest, key_id: int) -> HttpResponse:
 
 @require_POST
 @customer_required
+@button_only
 def test_sms(request: CustomerRequest, hex_id: str) -> HttpResponse:
     """Let a message arrive at one of one's own open test numbers."""
     double = find_double(request.customer)

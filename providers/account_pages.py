@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import MemberRequest, member_required
+from accounts.forms import button_only
 from accounts.models import Member, Tenant
 from portal.errors import ValidationError
 from providers import health
@@ -67,6 +68,7 @@ def detail(request: MemberRequest, public_no: int) -> HttpResponse:
 
 @require_POST
 @managers
+@button_only
 def try_out(request: MemberRequest, public_no: int) -> HttpResponse:
     """Ask for balance and price list; nothing is bought or stored."""
     provider = _found(request, public_no)
@@ -108,6 +110,7 @@ def pause(request: MemberRequest, public_no: int) -> HttpResponse:
 
 @require_POST
 @managers
+@button_only
 def resume(request: MemberRequest, public_no: int) -> HttpResponse:
     provider = _found(request, public_no)
     accounts.resume(provider_ids=[provider.pk], now=timezone.now())

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import KnownFieldsOnly
+from accounts.forms import StrictForm
 from portal.errors import PortalError
 from webhooks import payloads
 from webhooks.models import Delivery
@@ -16,7 +16,7 @@ LARGEST_ID = 2**63 - 1
 LONGEST_WINDOW = timedelta(days=31)
 
 
-class Named(KnownFieldsOnly, forms.Form):
+class Named(StrictForm):
     """A form that takes a refusal of the service behind it as its own error."""
 
     def refuse(self, error: PortalError) -> None:

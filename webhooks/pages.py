@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.forms import button_only
 from portal.errors import PortalError
 from webhooks import payloads
 from webhooks.desk import DeskRequest, workbench
@@ -74,6 +75,7 @@ def change(request: DeskRequest, endpoint_id: str) -> HttpResponse:
 
 @require_POST
 @workbench(changes=True)
+@button_only
 def rotate(request: DeskRequest, endpoint_id: str) -> HttpResponse:
     """A new secret, in this answer and nowhere else."""
     endpoint = request.desk.find(endpoint_id)
@@ -83,6 +85,7 @@ def rotate(request: DeskRequest, endpoint_id: str) -> HttpResponse:
 
 @require_POST
 @workbench(changes=True)
+@button_only
 def switch(request: DeskRequest, endpoint_id: str, state: str) -> HttpResponse:
     """`state`: on or off."""
     endpoint = request.desk.find(endpoint_id)
@@ -101,6 +104,7 @@ def switch(request: DeskRequest, endpoint_id: str, state: str) -> HttpResponse:
 
 @require_POST
 @workbench(changes=True)
+@button_only
 def delete(request: DeskRequest, endpoint_id: str) -> HttpResponse:
     services.delete_endpoint(endpoint=request.desk.find(endpoint_id))
     messages.success(request, "The endpoint is gone.")
@@ -170,6 +174,7 @@ def delivery(request: DeskRequest, endpoint_id: str, delivery_id: int) -> HttpRe
 
 @require_POST
 @workbench(changes=True)
+@button_only
 def send_again(request: DeskRequest, endpoint_id: str, delivery_id: int) -> HttpResponse:
     endpoint, found = _find_delivery(request, endpoint_id, delivery_id)
     try:
