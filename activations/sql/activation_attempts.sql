@@ -51,7 +51,8 @@ END $$;
 -- have been sold late. NULL: its outcome is known for certain, or no list could tell.
 CREATE OR REPLACE FUNCTION attempt_look_at(p_outcome text, t activations_attempt, p_now timestamptz)
 RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN p_outcome = 'released' AND t.empty_lists >= 2 AND t.upstream_ref = '' THEN p_now END
+    SELECT CASE WHEN p_outcome = 'released' AND t.empty_lists >= 2 AND t.upstream_ref = ''
+        THEN p_now + interval '30 seconds' END
 $$;
 
 -- No provider sold it: closed, hidden, money back. p_answer is what the request key answers from now on (NULL:

@@ -52,10 +52,10 @@ def at_risk():
 def test_u1_u2_u4_a_number_sold_late_is_cancelled_there(shop, now):
     assert Can.OWN_REFERENCE not in shop.upstream.adapter().can
     give_up(shop, now)
-    find_late(now + seconds(131))
+    find_late(now + seconds(161))
     lease = sell(shop)
 
-    find_late(now + seconds(200))
+    find_late(now + seconds(230))
 
     assert (lease.state, shop.upstream.paid_micros, at_risk()) == ("canceled", 0, [])
     assert not Attempt.objects.filter(look_at__isnull=False).exists()
@@ -68,7 +68,7 @@ def test_u16_what_cancelling_it_costs_is_money_at_risk(shop, now):
     give_up(shop, now)
     sell(shop)
 
-    find_late(now + seconds(131))
+    find_late(now + seconds(161))
 
     assert (shop.upstream.paid_micros, at_risk()) == (20_000, [("kept_fee", 20_000)])
 
@@ -91,7 +91,7 @@ def test_u2_what_cannot_be_cancelled_there_is_money_at_risk_once(shop, now):
     sell(shop)
     shop.upstream.refuse(WrongState, action="cancel")
 
-    for later in (131, 200, 300):
+    for later in (161, 230, 300):
         find_late(now + seconds(later))
 
     assert at_risk() == [("orphan", shop.offer.cost_micros)]
@@ -107,7 +107,7 @@ def test_u2_nothing_of_another_program_is_cancelled(shop, now):
     mine = shop.order(now=now + seconds(70))
     shop.upstream.leases[-1].created += 90
 
-    for later in (131, 200):
+    for later in (161, 230):
         find_late(now + seconds(later))
 
     assert (older.state, shop.upstream.leases[-1].state) == ("waiting", "waiting")
@@ -119,7 +119,7 @@ def test_u2_of_two_that_may_be_it_none_is_cancelled(shop, now):
     give_up(shop, now)
     leases = [sell(shop), sell(shop)]
 
-    for later in (131, 200):
+    for later in (161, 230):
         find_late(now + seconds(later))
 
     assert [lease.state for lease in leases] == ["waiting", "waiting"]
@@ -133,9 +133,20 @@ def test_u2_a_number_of_another_row_with_the_same_account_is_left_alone(shop, no
     sold = ActivationFactory(offer=other)
     Activation.objects.filter(pk=sold.pk).update(upstream_ref=shop.upstream.ref(lease))
 
-    find_late(now + seconds(200))
+    find_late(now + seconds(230))
 
     assert (lease.state, at_risk()) == ("waiting", [])
+
+
+def test_u2_one_list_a_minute_looks_for_all_of_them(shop, now):
+    for later in (0, 10, 20):
+        give_up(shop, now + seconds(later))
+    before = shop.upstream.calls["list"]
+
+    for later in range(150, 270, 5):
+        find_late(now + seconds(later))
+
+    assert shop.upstream.calls["list"] == before + 2
 
 
 def test_u2_nobody_looks_for_ever(shop, now):
@@ -153,9 +164,9 @@ def test_u2_a_failed_list_is_read_again(shop, now):
     give_up(shop, now)
     lease = sell(shop)
     shop.upstream.fault("list", "html")
-    find_late(now + seconds(131))
+    find_late(now + seconds(161))
     assert lease.state == "waiting"
 
-    find_late(now + seconds(200))
+    find_late(now + seconds(230))
 
     assert lease.state == "canceled"

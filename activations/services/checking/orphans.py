@@ -7,19 +7,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 from django.utils import timezone
 
 from activations.database import call, rows, run
+from activations.services.checking.apart import apart, ask_all
 from activations.services.checking.matching import fits, match
 from activations.services.checking.news import ENDED
 from activations.services.kept_fees import note_fee_of_unsold
-from portal.encryption import SecretUnreadable
 from providers import health
-from providers.contract import Adapter, Call, Can, ListedLease, TooEarly, Unreachable
-from providers.http import send_many
+from providers.contract import Adapter, Can, ListedLease, TooEarly, Unreachable
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 SETTLED = timedelta(seconds=20)  # younger numbers may simply have been ordered after the list was written
 LATE_FOR = timedelta(hours=1)  # longer than numbers live
 LOOK_EVERY = timedelta(minutes=1)
-AT_ONCE = 500
 
 ASK_MISSING = """
 UPDATE activations_check c SET due_at = %(now)s
@@ -68,13 +67,15 @@ UNION ALL
 WHERE t.outcome IN ('', 'unknown') AND t.provider_id = ANY(%(providers)s)
 """
 
+# All attempts at a provider with those that are due: one list answers for them, whenever they were given up.
 CLAIM_SOUGHT = """
-WITH due AS (
-    SELECT id FROM activations_attempt WHERE look_at <= %(now)s
-    ORDER BY look_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+WITH mine AS (
+    SELECT id FROM activations_attempt WHERE look_at IS NOT NULL AND provider_id IN (
+        SELECT due.provider_id FROM activations_attempt due WHERE due.look_at <= %(now)s)
+    ORDER BY id FOR UPDATE SKIP LOCKED
 )
 UPDATE activations_attempt t SET look_at = CASE WHEN t.ended_at > %(oldest)s THEN %(again)s END
-FROM due WHERE t.id = due.id RETURNING t.provider_id, t.look_at
+FROM mine WHERE t.id = mine.id RETURNING t.provider_id, t.look_at
 """
 
 
@@ -113,22 +114,20 @@ def find_late(now: datetime | None = None) -> None:
     there. Running it twice changes nothing.
     """
     now = now or timezone.now()
-    claim = {"now": now, "again": now + LOOK_EVERY, "oldest": now - LATE_FOR, "batch": AT_ONCE}
+    claim = {"now": now, "again": now + LOOK_EVERY, "oldest": now - LATE_FOR}
     wanted = {row["provider_id"] for row in rows(CLAIM_SOUGHT, claim) if row["look_at"]}
-    calls: list[tuple[Provider, Call[Sequence[ListedLease]]]] = []
+    calls = []
     for provider in Provider.objects.filter(pk__in=wanted):
-        try:
+        with apart("provider_not_asked", provider=provider.pk):
             adapter = adapter_for(provider)
-        except (KeyError, SecretUnreadable):
-            continue
-        if Can.LIST_ACTIVE in adapter.can:
-            calls.append((provider, adapter.list_active()))
-    for provider, listed, error in send_many(calls):
-        if error is not None or listed is None:
+            if Can.LIST_ACTIVE in adapter.can:
+                calls.append((provider, adapter.list_active))
+    for provider, listed, error in ask_all(calls):
+        with apart("list_failed", provider=provider.pk):
             if error is not None:
                 health.note_failure(provider.pk, error, now)
-            continue
-        compare(provider, listed, now=now)
+            elif listed is not None:
+                compare(provider, listed, now=now)
 
 
 def compare(provider: Provider, listed: Sequence[ListedLease], *, now: datetime) -> None:
@@ -208,8 +207,8 @@ def _cancel_there(
         elif Can.CANCEL not in adapter.can:
             _settle(provider, one, note="a lease that was left behind cannot be cancelled there", now=now)
         else:
-            calls.append((one, adapter.cancel(upstream_ref=one.lease.upstream_ref)))
-    for one, refunded_micros, error in send_many(calls):
+            calls.append((one, partial(adapter.cancel, upstream_ref=one.lease.upstream_ref)))
+    for one, refunded_micros, error in ask_all(calls):
         log.warning("lease_left_behind", activation=str(one.activation_id), cancelled=error is None)
         if error is None:
             _note_fee(provider, one, refunded_micros=refunded_micros, now=now)
