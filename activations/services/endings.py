@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,10 +19,10 @@ from django.utils import timezone
 from activations import policy
 from activations.database import rows, run
 from activations.models import Report
+from activations.services.apart import Unaskable, ask_all
 from portal.encryption import SecretUnreadable
 from providers import health
-from providers.contract import Can, End, Lease, ProviderError, UnknownToUpstream, WrongState
-from providers.http import send_many
+from providers.contract import Adapter, Call, Can, End, Lease, ProviderError, UnknownToUpstream, WrongState
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -156,28 +157,23 @@ def _tell(found: list[Untold], *, until: datetime, now: datetime) -> None:
             for one in grouped[provider.pk]:
                 run(CONFIRMED, {"id": one.id, "ended": one.told, "until": until})
             continue
-        calls += [
-            (
-                one,
-                adapter.tell_end(
-                    upstream_ref=one.upstream_ref,
-                    end=End(one.ended),
-                    amount=one.amount,
-                    is_rental=one.is_rental,
-                ),
-            )
-            for one in grouped[provider.pk]
-        ]
-    for one, _, error in send_many(calls):
+        calls += [(one, partial(_telling, adapter, one)) for one in grouped[provider.pk]]
+    for one, _, error in ask_all(calls):
         if error is None:
             run(CONFIRMED, {"id": one.id, "ended": one.ended, "until": until})
         else:
             _failed(one, error, until=until, now=now)
 
 
+def _telling(adapter: Adapter, one: Untold) -> Call[None]:
+    return adapter.tell_end(
+        upstream_ref=one.upstream_ref, end=End(one.ended), amount=one.amount, is_rental=one.is_rental
+    )
+
+
 def _failed(one: Untold, error: ProviderError, *, until: datetime, now: datetime) -> None:
     is_final = isinstance(error, FINAL)
-    if not is_final:
+    if not is_final and not isinstance(error, Unaskable):
         health.note_failure(one.provider_id, error, now)
     _not_confirmed(one, error.code, is_final=is_final, until=until, now=now)
 

@@ -124,6 +124,18 @@ def test_u4_a_worker_killed_while_telling_leaves_it_due(shop, now):
     assert states(shop) == ["canceled"]
 
 
+def test_o7_an_end_that_cannot_be_told_keeps_no_other_back(shop, now):
+    bad, good = shop.order(now=now), shop.order(now=now)
+    expire_due(good.expire_at + seconds(1))
+    Ending.objects.filter(activation_id=bad.id).update(upstream_ref="no number")
+
+    assert tell_due_ends(good.expire_at + seconds(2)) == 2
+
+    assert Ending.objects.get(activation_id=good.id).told == "unused"
+    assert (Ending.objects.get(activation_id=bad.id).told, states(shop)) == ("", ["waiting", "canceled"])
+    assert not ProviderHealth.objects.filter(failures__gt=0)
+
+
 def test_k10_a_refund_is_told_also_after_the_sale_was(shop, now):
     row = shop.order(now=now)
     shop.sms(row, "Your code is 1234")

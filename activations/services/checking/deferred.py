@@ -12,7 +12,7 @@ from functools import partial
 
 from activations import policy
 from activations.database import call, run
-from activations.services.checking.apart import apart, ask_all
+from activations.services.apart import apart, ask_all
 from activations.services.checking.claims import (
     KEEP,
     Due,

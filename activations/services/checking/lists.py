@@ -15,7 +15,7 @@ import structlog
 
 from activations import policy
 from activations.database import rows, run
-from activations.services.checking.apart import apart, ask_all
+from activations.services.apart import apart, ask_all
 from activations.services.checking.claims import (
     Due,
     asked_to_wait_until,

@@ -22,7 +22,7 @@ from activations.database import call, rows, run
 from activations.hints import tell_browser
 from activations.phones import clean_phone
 from activations.services import leases, steps
-from activations.services.checking.apart import apart, ask_all
+from activations.services.apart import apart, ask_all
 from activations.services.checking.claims import KEEP, leases_by_reference, note_failed
 from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.matching import Lost, match

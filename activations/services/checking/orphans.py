@@ -14,7 +14,7 @@ import structlog
 from django.utils import timezone
 
 from activations.database import call, rows, run
-from activations.services.checking.apart import apart, ask_all
+from activations.services.apart import apart, ask_all
 from activations.services.checking.matching import fits, match
 from activations.services.checking.news import ENDED
 from activations.services.kept_fees import note_fee_of_unsold

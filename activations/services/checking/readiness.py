@@ -12,7 +12,7 @@ from uuid import UUID
 
 from activations import policy
 from activations.database import rows, run
-from activations.services.checking.apart import Unaskable, apart, ask_all
+from activations.services.apart import Unaskable, apart, ask_all
 from providers.contract import Adapter, Can, Refused
 from providers.models import Provider
 from providers.registry import adapter_for

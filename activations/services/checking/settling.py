@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from activations import policy
+from activations.services.apart import apart
 from activations.services.checking import news
-from activations.services.checking.apart import apart
 from activations.services.checking.claims import Due, note_failed, put_back
 from activations.services.judging import judge
 from providers.contract import Status, UpstreamState

@@ -14,8 +14,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from activations import policy
+from activations.services.apart import Unaskable, apart, ask_all
 from activations.services.checking import lists, news
-from activations.services.checking.apart import Unaskable, apart, ask_all
 from activations.services.checking.claims import (
     KEEP,
     Due,

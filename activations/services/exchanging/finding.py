@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from activations import policy
 from activations.database import call, rows, run
 from activations.services import leases
-from activations.services.checking.apart import apart
+from activations.services.apart import apart
 from activations.services.checking.claims import leases_by_reference
 from activations.services.checking.matching import match
 from activations.services.exchanging.buying import note_swap, take_lease

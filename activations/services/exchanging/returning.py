@@ -14,7 +14,7 @@ import structlog
 
 from activations import policy
 from activations.database import call, rows, run
-from activations.services.checking.apart import apart, ask_all
+from activations.services.apart import apart, ask_all
 from activations.services.checking.claims import FORMER_COLUMNS, Due, asked_to_wait_until
 from activations.services.checking.holding import Held, SweepClock
 from activations.services.receiving import receive_all

@@ -12,7 +12,7 @@ from functools import partial
 from django.utils import timezone
 
 from activations import policy
-from activations.services.checking.apart import ask_all
+from activations.services.apart import ask_all
 from activations.services.rentals import news
 from activations.services.rentals.claims import (
     DueRental,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from activations.database import rows
+from activations.services.apart import ask_all
 from activations.services.rentals import steps
 from providers.contract import Adapter, Can, ListedLease, TooEarly, Unreachable
-from providers.http import send_many
 from providers.models import Provider
 
 log = structlog.get_logger(__name__)
@@ -44,9 +45,10 @@ def cancel_left_behind(
         UNWANTED, {"our_refs": list(by_our_ref), "provider": provider.pk, "before": now - SETTLED}
     )
     calls = [
-        (row, adapter.cancel_rental(upstream_ref=by_our_ref[row["our_ref"]].upstream_ref)) for row in unwanted
+        (row, partial(adapter.cancel_rental, upstream_ref=by_our_ref[row["our_ref"]].upstream_ref))
+        for row in unwanted
     ]
-    for row, refunded_micros, error in send_many(calls):
+    for row, refunded_micros, error in ask_all(calls):
         log.warning("rental_left_behind", rental=str(row["rental_id"]), cancelled=error is None)
         if isinstance(error, TooEarly | Unreachable):
             continue
