@@ -96,10 +96,11 @@ def test_the_page_ends_the_pause_and_t1_only_ones_own(client):
     client.force_login(customer.user)
 
     page = client.get("/pause/", headers=home).content.decode()
-    answer = client.post("/pause/", {"customer": other.pk}, headers=home)
+    refused = client.post("/pause/", {"customer": other.pk}, headers=home)
+    answer = client.post("/pause/", {}, headers=home)
 
     assert "Buying is paused" in page
     assert "3 times left" in page
-    assert answer["location"] == "/buy/"
+    assert (refused.status_code, answer["location"]) == (400, "/buy/")
     assert Customer.objects.get(pk=customer.pk).blocked_until is None
     assert Customer.objects.get(pk=other.pk).blocked_until is not None
