@@ -279,6 +279,8 @@ def test_no_money_no_numbers_and_too_many(family, shop, settings):
     assert family.ask("getNumber", service="tg", country="187") == "CHANNELS_LIMIT"
     shop.offer.count = 0
     shop.offer.save()
+    assert family.ask("getNumber", service="tg", country="187") == "CHANNELS_LIMIT", "said first"
+    type(family.customer).objects.filter(pk=family.customer.pk).update(max_active=2)
     assert family.ask("getNumber", service="tg", country="187") == "NO_NUMBERS"
 
 
