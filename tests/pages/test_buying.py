@@ -103,11 +103,13 @@ def test_t7_fields_of_another_kind_change_nothing(store):
     client = store.signed_in()
     form = form_of(client)
 
-    client.post(
-        URL,
-        {**form, "customer_price_micros": "1", "tenant": "7", "ceiling_micros": "99", "quality_factor": "9"},
-    )
+    for field in ("customer_price_micros", "tenant", "ceiling_micros", "quality_factor"):
+        refused = client.post(URL, {**form, field: "1"})
+        assert refused.status_code in {400, 422}, field
+        assert field in words(refused)
+        assert not Activation.objects.exists()
 
+    client.post(URL, form)
     assert Activation.objects.get().customer_price_micros == int(form["price_micros"])
 
 
