@@ -441,6 +441,8 @@ SHORT_LIFE_SECONDS = env.natural("SHORT_LIFE_SECONDS", default=900)
 # One order tries so many offers, and answers within the budget; what is unknown then is found out later.
 ORDER_ATTEMPTS = env.natural("ORDER_ATTEMPTS", default=4)
 ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=9.0)
+# How long an order may choose by what another one has just read (providers/routing_memory.py); 0: not at all.
+ROUTES_REMEMBERED_SECONDS = env.natural("ROUTES_REMEMBERED_SECONDS", default=1)
 # A marketplace waits ten seconds: providers get the first figure, and beyond the second we were too late.
 MARKETPLACE_ORDER_SECONDS = env.float("MARKETPLACE_ORDER_SECONDS", default=8.0)
 MARKETPLACE_ANSWER_SECONDS = env.float("MARKETPLACE_ANSWER_SECONDS", default=9.5)

@@ -17,6 +17,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
+from providers import routing_memory
 from providers.alerts import note_state
 from providers.contract import (
     BadCredentials,
@@ -174,3 +175,4 @@ def _write(sql: str, provider_id: int, reason: str, now: datetime, **facts: Any)
                 "provider_state_changed", provider_id=provider_id, before=before, state=after, reason=reason
             )
             note_state(provider_id, before=before or "ok", after=after, reason=reason, now=now)
+            transaction.on_commit(routing_memory.forget)

@@ -23,7 +23,8 @@ from providers.health import take_probe
 from providers.ranking import DEGRADED, Priced, Rejected, cost_floors, decision, fitting, ranked
 from providers.registry import ADAPTERS, callback_url
 from providers.routing_facts import RentalRouteWish, RouteWish
-from providers.routing_sql import Shelf, rental_shelf_of, shelf_of
+from providers.routing_memory import shelf_of
+from providers.routing_sql import Shelf, question, rental_shelf_of
 from providers.scoring import EVEN
 from providers.secrets import open_secret
 
@@ -93,22 +94,16 @@ class Route:
 
 
 def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, now: datetime) -> Route:
-    """Rank what the tenant may buy for this wish: one SQL query. Wallets are not looked at.
+    """Rank what the tenant may buy for this wish: one SQL query, or what it answered within the same second
+    (providers.routing_memory). Wallets are not looked at.
 
     Raises UnknownService, ServiceProhibited, UnknownCountry, NoNumbers,
     UpstreamUnavailable (there are offers, but each of their
     providers is out of reach), MaxPriceExceeded(suggested_micros).
     """
     floor, own_floor = cost_floors(wish, rules)
-    shelf = shelf_of(
-        tenant_id=tenant_id,
-        is_test=is_test,
-        wish=wish,
-        floor_micros=floor,
-        own_floor_micros=own_floor,
-        now=now,
-    )
-    return _best_of(shelf, wish, rules)
+    asked = question(wish, tenant_id=tenant_id, floor_micros=floor, own_floor_micros=own_floor)
+    return _best_of(shelf_of(asked, is_test=is_test, now=now), wish, rules)
 
 
 def find_rental_route(

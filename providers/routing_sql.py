@@ -162,15 +162,42 @@ class Shelf(NamedTuple):
     offers: list[OfferRow]
 
 
-def shelf_of(
-    *, tenant_id: int, is_test: bool, wish: RouteWish, floor_micros: int, own_floor_micros: int, now: datetime
-) -> Shelf:
-    """What is in stock for a service in a country, from the shared pool and the tenant's own accounts. What
-    costs less than its floor is too cheap.
+class Question(NamedTuple):
+    """What the query is asked, by the names of its parameters. Arrays are written out: lists of numbers would
+    be of another type, and the statement planned anew, with each size of number.
     """
-    asked = _asked(wish, tenant_id=tenant_id, now=now)
-    asked |= {"capability": wish.capability, "floor": floor_micros, "own_floor": own_floor_micros}
-    rows = fetch_all(TEST if is_test else LIVE, asked)
+
+    tenant: int
+    service: str
+    country: str
+    capability: str
+    operator: str
+    include: str
+    exclude: str
+    floor: int
+    own_floor: int
+
+
+def question(
+    wish: RouteWish, *, tenant_id: int, floor_micros: int = 0, own_floor_micros: int = 0
+) -> Question:
+    """What costs less than its floor is too cheap: of the shared pool, and of the tenant's own accounts."""
+    return Question(
+        tenant=tenant_id,
+        service=wish.service_id,
+        country=wish.country_id,
+        capability=wish.capability,
+        operator=wish.operator,
+        include=_array(wish.include_providers),
+        exclude=_array(wish.exclude_providers),
+        floor=floor_micros,
+        own_floor=own_floor_micros,
+    )
+
+
+def read_shelf(asked: Question, *, is_test: bool, now: datetime) -> Shelf:
+    """What is in stock for a service in a country, from the shared pool and the tenant's own accounts."""
+    rows = fetch_all(TEST if is_test else LIVE, {**asked._asdict(), "now": now})
     facts = next(row for row in rows if row[1] is not None)
     return Shelf(
         prohibited=facts[0],
@@ -187,9 +214,9 @@ def rental_shelf_of(
     """Every rental of `wish.hours` in stock for a service in a country, of one provider or of all. Measured
     quality and routing policies are about activations: of these only the daily caps count here.
     """
-    asked = _asked(wish, tenant_id=tenant_id, now=now)
-    asked |= {"hours": wish.hours, "is_test": is_test, "provider": provider_id, "floor": 0, "own_floor": 0}
-    rows = fetch_all(RENTED, asked)
+    asked = question(wish, tenant_id=tenant_id)._asdict()
+    term = {"hours": wish.hours, "is_test": is_test, "provider": provider_id, "now": now}
+    rows = fetch_all(RENTED, asked | term)
     prohibited, has_country, caps = next(row[:3] for row in rows if row[1] is not None)
     return Shelf(
         prohibited=prohibited,
@@ -198,21 +225,6 @@ def rental_shelf_of(
         policy=Policy(None, None, caps, now=now),
         offers=[OfferRow(*row[3:]) for row in rows if row[1] is None],
     )
-
-
-def _asked(wish: RouteWish, *, tenant_id: int, now: datetime) -> dict[str, object]:
-    """The parameters that both queries have. Arrays are written out: lists of numbers would be of another
-    type, and the statement planned anew, with each size of number.
-    """
-    return {
-        "service": wish.service_id,
-        "country": wish.country_id,
-        "tenant": tenant_id,
-        "include": _array(wish.include_providers),
-        "exclude": _array(wish.exclude_providers),
-        "operator": wish.operator,
-        "now": now,
-    }
 
 
 def _array(numbers: Collection[int]) -> str:

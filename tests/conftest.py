@@ -33,6 +33,7 @@ SERVERS = throwaway.reserve() if IS_FIRST else Servers(Path(os.environ["PORTAL_T
 os.environ["PORTAL_TEST_SERVERS"] = str(SERVERS.root)
 os.environ.update(throwaway.environment(SERVERS, database=DATABASE, number=NUMBER))
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+os.environ["ROUTES_REMEMBERED_SECONDS"] = "0"  # tests change a price and buy in the same second
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver runs an event loop in the test's thread
 django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]  # a worker that inherits it would load the settings before this file
