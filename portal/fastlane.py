@@ -1,8 +1,8 @@
 """One statement on a pooled connection without Django's bookkeeping around it, for what never rests.
 
 A poll is one such statement, an order a handful. Checking a connection out through Django's wrapper and back
-costs as much as the query, and a new cursor works out anew how to read each column: so each connection keeps
-a cursor for each text, of which there must only be a few. Each statement is a transaction of its own.
+costs as much as the query; so each connection keeps the statements it has prepared (portal.prepared), of
+which there must only be a few. Each statement is a transaction of its own.
 
 A thread that has Django's connection out uses that one: it may be in a transaction, and threads that hold one
 connection while they wait for another could take all there are. So does everybody where there is no pool.
@@ -10,52 +10,49 @@ connection while they wait for another could take all there are. So does everybo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache
+from threading import local
 from typing import Any
 
 import psycopg
-from django.db import connection
-from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg_pool import ConnectionPool
 
-Params = Mapping[str, Any] | Sequence[Any]
-
-Cursor = psycopg.Cursor[tuple[Any, ...]]
+from portal.prepared import Params, Row, Statements
 
 
-class JsonText(Loader):
-    """jsonb as its text, which is how Django's connections give it."""
+class _Thread(local):
+    """Django's wrapper of this thread's connection: to ask for it costs more than the question put to it."""
 
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> str:
-        return bytes(data)[1:].decode()  # the first byte is the version of the format
+    def __init__(self) -> None:
+        self.django: BaseDatabaseWrapper = connections["default"]
 
 
-def fetch_one(sql: str, params: Params) -> tuple[Any, ...] | None:
+_thread = _Thread()
+
+
+def fetch_one(sql: str, params: Params) -> Row | None:
     """The first row, or None. Raises as `fetch_all` does."""
     rows = fetch_all(sql, params)
     return rows[0] if rows else None
 
 
-def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[tuple[Any, ...]]:
+def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[Row]:
     """All rows. Raises Django's errors; OperationalError when the pool has nothing left.
 
-    A text that is not one of few (it holds numbers of its caller) gets a cursor of its own that is not kept.
+    A text that is not one of few (it holds numbers of its caller) is not kept.
     """
     pool = _pool()
-    if pool is None or connection.connection is not None:
+    if pool is None or _thread.django.connection is not None:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            rows: list[Row] = cursor.fetchall()
             return rows
     try:
         lent = pool.getconn()
         try:
-            ours = _kept(lent, sql) if is_one_of_few else _new(lent)
-            return ours.execute(sql, params).fetchall()
+            return _statements(lent).fetch_all(sql, params, keep=is_one_of_few)
         finally:
             pool.putconn(lent)
     except psycopg.Error:
@@ -65,25 +62,16 @@ def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[t
 
 def is_free() -> bool:
     """Whether statements of this thread go to the pool, each a transaction of its own."""
-    return connection.connection is None and _pool() is not None
+    return _thread.django.connection is None and _pool() is not None
 
 
-def _kept(lent: psycopg.Connection[Any], sql: str) -> Cursor:
-    """The connection's cursor for this text. The cursors hang on their connection, so that they go when the
-    pool replaces it.
-    """
-    kept: dict[str, Cursor] = vars(lent).setdefault("kept_cursors", {})
-    cursor = kept.get(sql)
-    if cursor is None:
-        cursor = kept[sql] = _new(lent)
-    return cursor
-
-
-def _new(lent: psycopg.Connection[Any]) -> Cursor:
-    """Binary, since reading times from text costs twice as much."""
-    cursor = lent.cursor(binary=True)
-    cursor.adapters.register_loader("jsonb", JsonText)
-    return cursor
+def _statements(lent: psycopg.Connection[Any]) -> Statements:
+    """They hang on their connection, so that they go when the pool replaces it."""
+    known = vars(lent)
+    kept: Statements | None = known.get("statements")
+    if kept is None:
+        kept = known["statements"] = Statements(lent)
+    return kept
 
 
 @cache

@@ -10,11 +10,14 @@ from django.db import connection
 from portal.fastlane import fetch_one
 
 POOLED = """
-import gc, weakref
+import gc, os, weakref
 import django; django.setup()
+import psycopg
 from django.db import connection, transaction, OperationalError
 from portal.fastlane import fetch_all, fetch_one
+from portal.fastlane import _statements
 connection.pool.timeout = 1.0
+fetch_alone = lambda lent, sql: _statements(lent).fetch_all(sql, {})
 assert [fetch_one("SELECT %(n)s::int, 'a'", {"n": n}) for n in range(5)] == [(n, "a") for n in range(5)]
 assert connection.connection is None, "nothing stays checked out"
 try:
@@ -34,9 +37,22 @@ assert [type(one) for one in fetch_one(MANY, {})] == [type(one) for one in throu
 assert fetch_one(MANY, {})[3:] == through_django[3:], "read alike"
 assert fetch_one(MANY, {})[0].utcoffset() == through_django[0].utcoffset()
 assert fetch_all("SELECT 4", {}, is_one_of_few=False) == [(4,)]
+PREPARED = "SELECT name, statement FROM pg_prepared_statements WHERE name LIKE 'portal%%'"
+kept = [text for _, text in fetch_all(PREPARED, {})]
+assert "SELECT 1" in kept and "SELECT 4" not in kept, "one of many is not kept"
+assert fetch_all(PREPARED, {}) == fetch_all(PREPARED, {}), "nothing is prepared twice"
+assert fetch_one("SELECT %s::text || %s, '%%'", ["a", "b"]) == ("ab", "%"), "values by their place"
+assert fetch_one("SELECT %(a)s::text, %(a)s::text, %(b)s::int", {"a": "x", "b": None}) == ("x", "x", None)
+assert [fetch_one("SELECT %(n)s + 1", {"n": n}) for n in (1, 10**5, 10**10)] == [(2,), (10**5 + 1,),
+    (10**10 + 1,)]
 with connection.pool.connection() as lent:
-    kept = list(lent.kept_cursors)
-assert kept and "SELECT 4" not in kept, "one of many is not kept"
+    lent.execute("CREATE TEMPORARY TABLE changing AS SELECT 1 AS a")
+    assert fetch_alone(lent, "SELECT * FROM changing") == [(1,)]
+    lent.execute("ALTER TABLE changing ADD b int DEFAULT 2")
+    try:
+        fetch_alone(lent, "SELECT * FROM changing")
+    except psycopg.errors.FeatureNotSupported:
+        assert fetch_alone(lent, "SELECT * FROM changing") == [(1, 2)], "prepared anew"
 connection.ensure_connection()
 assert fetch_one("SELECT 3", {}) == (3,), "who holds Django's connection waits for no second one"
 connection.close()
@@ -48,7 +64,13 @@ except OperationalError:
 connection.pool.putconn(taken)
 with connection.pool.connection() as lent:
     lent.execute("SELECT 1")
-    lent.close()  # as when the server went away
+    (pid,) = _statements(lent).fetch_all("SELECT pg_backend_pid()", {})[0]
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+try:
+    fetch_one("SELECT 2", {})
+except OperationalError:
+    print("lost")
 lost = weakref.ref(lent)
 del lent, taken
 assert fetch_one("SELECT 2", {}) == (2,), "a lost connection is replaced"
@@ -72,4 +94,4 @@ def test_no_row_is_none():
 def test_o8_with_a_pool_it_borrows_one_connection_and_says_when_there_is_none(django_db_setup):
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_POOL_MAX_CONNECTIONS": "1"}
     done = subprocess.run([sys.executable, "-c", POOLED], env=env, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.strip()) == (0, "refused"), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "refused\nlost"), done.stderr
