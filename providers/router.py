@@ -23,8 +23,8 @@ from providers.health import take_probe
 from providers.ranking import DEGRADED, Priced, Rejected, cost_floors, decision, fitting, ranked
 from providers.registry import ADAPTERS, callback_url
 from providers.routing_facts import RentalRouteWish, RouteWish
-from providers.routing_memory import shelf_of
-from providers.routing_sql import Shelf, question, rental_shelf_of
+from providers.routing_memory import Moment, moment_of
+from providers.routing_sql import Question, Shelf, question, read_shelf, rental_shelf_of
 from providers.scoring import EVEN
 from providers.secrets import open_secret
 
@@ -78,9 +78,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """At most four candidates, best first, all at or below the cap; those that need a probe, which each order
-    but one is refused, are not counted. `decision` is kept with the order;
-    `quality_factor`: what they were ranked with, 0…100.
+    """Where an order may go; those that ask the same share it.
+
+    At most four candidates, best first, all at or below the cap; those that need a probe, which each order
+    but one is refused, are not counted. `decision` is kept with the order; `quality_factor`: what they were
+    ranked with, 0…100.
 
     `suggested_micros`: the tenant price of the winner at even weights, cap aside.
     `cheapest_above_micros`: the nearest price above the cap, when there is one.
@@ -103,7 +105,21 @@ def find_route(*, tenant_id: int, is_test: bool, wish: RouteWish, rules: Rules, 
     """
     floor, own_floor = cost_floors(wish, rules)
     asked = question(wish, tenant_id=tenant_id, floor_micros=floor, own_floor_micros=own_floor)
-    return _best_of(shelf_of(asked, is_test=is_test, now=now), wish, rules)
+    moment = moment_of(now)
+    if moment is None:
+        return _best_of(read_shelf(asked, is_test=is_test, now=now), wish, rules)
+    return _recalled(moment, moment.shared(asked), is_test, wish, rules)
+
+
+def _recalled(moment: Moment, asked: Question, is_test: bool, wish: RouteWish, rules: Rules) -> Route:
+    """By what is remembered of the shelf, and of the choice by the same taste at the same prices."""
+    taste = (wish.min_price_micros, wish.max_price_micros, wish.caps_at_suggested, wish.quality_factor)
+
+    def choose() -> Route:
+        shelf = moment.recall((asked, is_test), lambda: read_shelf(asked, is_test=is_test, now=moment.now))
+        return _best_of(shelf, wish, rules)
+
+    return moment.recall((asked, is_test, taste, rules.platform), choose)
 
 
 def find_rental_route(
@@ -135,15 +151,9 @@ def _best_of(shelf: Shelf, wish: RouteWish, rules: Rules) -> Route:
     if not offers:
         raise _nothing(rejected)
     asked = shelf.policy.quality_factor if wish.quality_factor is None else wish.quality_factor
-    cap = wish.max_price_micros
-    if cap is None and wish.caps_at_suggested:
-        cap = _suggested(offers)
-    return _route(offers, cap, 100 * EVEN if asked is None else asked, rejected)
-
-
-def _suggested(offers: list[Priced]) -> int:
-    """The price of what is chosen when price and quality count alike."""
-    return ranked(offers, EVEN)[0].price_micros
+    suggested = ranked(offers, EVEN)[0].price_micros  # of what is chosen when price and quality count alike
+    cap = suggested if wish.max_price_micros is None and wish.caps_at_suggested else wish.max_price_micros
+    return _route(offers, cap, suggested, 100 * EVEN if asked is None else asked, rejected)
 
 
 def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
@@ -151,7 +161,13 @@ def _nothing(rejected: Rejected) -> NoNumbers | UpstreamUnavailable:
     return UpstreamUnavailable() if reasons and reasons <= OUT_OF_REACH else NoNumbers()
 
 
-def _route(offers: list[Priced], cap_micros: int | None, quality_factor: float, rejected: Rejected) -> Route:
+def _route(
+    offers: list[Priced],
+    cap_micros: int | None,
+    suggested_micros: int,
+    quality_factor: float,
+    rejected: Rejected,
+) -> Route:
     above = [] if cap_micros is None else [one for one in offers if one.price_micros > cap_micros]
     affordable = offers if not above else [one for one in offers if one.price_micros <= (cap_micros or 0)]
     if not affordable:
@@ -182,7 +198,7 @@ def _route(offers: list[Priced], cap_micros: int | None, quality_factor: float, 
         candidates=tuple(candidates),
         quality_factor=quality_factor,
         decision=decision(weight, affordable, chosen, rejected),
-        suggested_micros=_suggested(offers),
+        suggested_micros=suggested_micros,
         cheapest_above_micros=min((one.price_micros for one in above), default=None),
     )
 

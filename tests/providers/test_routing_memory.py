@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal.errors import NoNumbers, UnknownService, UpstreamUnavailable
+from portal.errors import MaxPriceExceeded, NoNumbers, UnknownService, UpstreamUnavailable
 from providers import routing_memory
 from providers.contract import Banned
 from providers.health import note_failure, note_success
@@ -22,18 +22,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def remembering(settings):
     settings.ROUTES_REMEMBERED_SECONDS = 1
-    _forget_all()
-    yield
-    _forget_all()
-
-
-def _forget_all():
     routing_memory.forget()
-    routing_memory._particular.cache_clear()
+    yield
+    routing_memory.forget()
 
 
-def offers(tenant, *, now=NOW, is_test=False, **wish):
-    found = find_route(tenant_id=tenant.pk, is_test=is_test, wish=Wish(**wish), rules=plus(0), now=now)
+def offers(tenant, *, now=NOW, is_test=False, markup=0, **wish):
+    found = find_route(tenant_id=tenant.pk, is_test=is_test, wish=Wish(**wish), rules=plus(markup), now=now)
     return [candidate.offer_id for candidate in found.candidates]
 
 
@@ -126,3 +121,43 @@ def test_u6_a_provider_that_said_no_to_this_process_is_skipped_at_once(django_ca
     with django_capture_on_commit_callbacks(execute=True):
         note_success(offer.provider_id, ordered=True, now=NOW + timedelta(hours=1))
     assert offers(tenant, now=SAME_SECOND) == [offer.pk]
+
+
+def test_the_choice_is_made_anew_for_another_taste_and_other_prices():
+    cheap = make_offer(make_provider(), cost_micros=100_000, quality=0.1)
+    good = make_offer(make_provider(), cost_micros=200_000, quality=0.9)
+    tenant = make_tenant()
+
+    assert offers(tenant, quality_factor=0) == [cheap.pk, good.pk]
+    assert offers(tenant, quality_factor=100) == [good.pk, cheap.pk]
+    assert offers(tenant, max_price_micros=150_000) == [cheap.pk]
+    assert offers(tenant, min_price_micros=150_000) == [good.pk]
+    assert offers(tenant, markup=60_000, max_price_micros=250_000) == [cheap.pk]
+    with pytest.raises(MaxPriceExceeded):
+        offers(tenant, markup=60_000, max_price_micros=150_000)
+    assert offers(tenant, quality_factor=0, caps_at_suggested=True) == [cheap.pk, good.pk]
+
+
+def test_a_moment_keeps_no_more_than_its_share(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(routing_memory, "KEPT_MOST", 2)
+    make_offer(make_provider())
+    tenant = make_tenant()
+    offers(tenant)
+    offers(tenant, quality_factor=1)
+
+    with django_assert_num_queries(0):
+        offers(tenant)
+        offers(tenant, quality_factor=1)
+    with django_assert_num_queries(2):
+        offers(tenant, operator="any,o2")
+        offers(tenant, operator="any,o2")
+
+
+def test_nothing_outlives_its_moment():
+    make_offer(make_provider())
+    tenant = make_tenant()
+    offers(tenant)
+    earlier = routing_memory._latest
+    offers(tenant, now=NEXT_SECOND)
+
+    assert routing_memory._latest is not earlier
