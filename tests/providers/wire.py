@@ -12,12 +12,17 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\no
 
 
 class Wire:
-    """`answer(connection, request)` is called for each request; `requests` keeps their heads as text."""
+    """`answer(connection, request)` is called for each request; `requests` keeps them as text. `connections`:
+    how many were made. With `tls`, a server's SSLContext, it speaks that.
+    """
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        self.tls = tls
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.requests = []
+        self.connections = 0
         self.answer = lambda connection, request: connection.sendall(OK)
         self.stopped = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -26,12 +31,16 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
+                self.connections += 1
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection):
+        with contextlib.suppress(OSError):
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
         with connection, contextlib.suppress(OSError):
             while request := _whole_request(connection):
-                self.requests.append(request.decode())
+                self.requests.append(request.decode(errors="replace"))
                 if self.answer(connection, request) == "close":
                     return
 
