@@ -79,6 +79,20 @@ assert lost() is None, "and nothing holds on to it"
 connection.close_pool()
 """
 
+LATEST = """
+import django; django.setup()
+from django.db import connection
+from portal.fastlane import fetch_one
+WHO = "SELECT pg_backend_pid()"
+fetch_one(WHO, {})
+lent = [connection.pool.getconn() for _ in range(3)]
+for one in lent:
+    connection.pool.putconn(one)
+assert {fetch_one(WHO, {})[0] for _ in range(5)} == {lent[-1].info.backend_pid}
+connection.close_pool()
+print("one of three")
+"""
+
 
 @pytest.mark.django_db
 def test_without_a_pool_it_uses_djangos_connection():
@@ -92,6 +106,19 @@ def test_no_row_is_none():
 
 
 def test_o8_with_a_pool_it_borrows_one_connection_and_says_when_there_is_none(django_db_setup):
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings", "DATABASE_POOL_MAX_CONNECTIONS": "1"}
-    done = subprocess.run([sys.executable, "-c", POOLED], env=env, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.strip()) == (0, "refused\nlost"), done.stderr
+    assert said_by(POOLED, connections=1) == "refused\nlost"
+
+
+def test_the_connection_that_came_back_last_goes_out_first(django_db_setup):
+    assert said_by(LATEST, connections=3) == "one of three"
+
+
+def said_by(script, *, connections):
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "DATABASE_POOL_MAX_CONNECTIONS": str(connections),
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
