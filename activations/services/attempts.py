@@ -127,7 +127,7 @@ class Attempts:
                 exclude_prefixes=self.wish.exclude_prefixes,
             )
             seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
-            lease = send_order(replace(call, timeout_seconds=seconds))
+            lease = send_order(call, seconds=seconds)
         except ProviderError as error:
             health.note_failure(candidate.provider_id, error, self.clock.now())
             raise

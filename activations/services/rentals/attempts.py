@@ -4,7 +4,7 @@ meanwhile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -102,7 +102,7 @@ class RentalAttempts:
                 our_ref=our_ref,
             )
             seconds = min(call.timeout_seconds, max(self.clock.left(), SHORTEST_CALL_SECONDS))
-            lease = send_order(replace(call, timeout_seconds=seconds))
+            lease = send_order(call, seconds=seconds)
         except ProviderError as error:
             health.note_failure(candidate.provider_id, error, self.clock.now())
             raise
