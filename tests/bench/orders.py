@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from statistics import median
 
@@ -15,17 +14,14 @@ from django.utils import timezone
 from accounts.models import ApiKey
 from activations.models import Activation
 from portal.embedded import postgres
-from providers.contract import Account
-from providers.http import send
-from providers.registry import ADAPTERS
 from tests.bench import load, pgbench
 from tests.bench.cpu import Meter
 from tests.bench.load import Plan
 from tests.bench.recorded import Blank, recording, script
 from tests.bench.report import Row
-from tests.bench.scale import timed
-from tests.bench.stack import DATABASE, Stack, await_http, free_port, granian
-from tests.bench.world import COUNTRY, SANDBOX_KEY, SERVICE, Shop, control, gather_statistics, open_shop
+from tests.bench.scale import bare_view_ms, timed
+from tests.bench.stack import DATABASE, Stack, await_http, end, free_port, granian
+from tests.bench.world import COUNTRY, SERVICE, Shop, control, gather_statistics, open_shop
 
 CLIENTS = 8
 ROUNDS = 3
@@ -56,7 +52,7 @@ def rows(stack: Stack, *, seconds: float) -> Iterator[Row]:
     yield Row("B2", "order, one hot tenant ÷ pgbench of its SQL", by_hot, 0.45, True)
     yield Row("B2", "order, one hot tenant ÷ many wallets", hot_by_many, 0.70, True)
     yield from cost(stack, spread, seconds)
-    yield from one_wallet(stack, seconds)
+    yield from one_wallet(stack, spread, seconds)
     yield from connections(stack, hot)
 
 
@@ -121,34 +117,34 @@ def host_of(shop: Shop, first_tenant: int, tenants: int) -> str:
 
 
 def cost(stack: Stack, requests: list[str], seconds: float) -> Iterator[Row]:
-    """CPU of an order, and what of it is the call to the provider."""
-    meter = Meter(*stack.portal_pids)
-    result = load.fire(Plan(stack.web, CLIENTS, seconds * 2, requests)).only(200)
-    whole = 1000 * meter.seconds() / result.count
-    account = Account(base_url=f"http://127.0.0.1:{stack.sandbox}", secret=SANDBOX_KEY)
-    adapter = ADAPTERS["sandbox"](account)
-    place = (
-        Activation.objects.filter(service=SERVICE, country=COUNTRY)
-        .select_related("offer")
-        .latest("num_id")
-        .offer
-    )
-    assert place
-
-    before, count = sum(os.times()[:2]), 400
-    for n in range(count):
-        send(adapter.order(
-            service=place.upstream_service, country=place.upstream_country, operator=place.operator,
-            offer_ref=place.upstream_ref, ceiling_micros=place.cost_micros, our_ref=f"bench{n}",
-        ))  # fmt: skip
-    call = 1000 * (sum(os.times()[:2]) - before) / count
-    yield timed(stack, "B3", "order: CPU with the provider's call", whole, 1.9, seconds=seconds)
-    yield timed(stack, "B3", "order: CPU without it", whole - call, 1.2, seconds=seconds,
-                note=f"the call alone: {call:.2f} ms")  # fmt: skip
+    """CPU of an order, and what of it is left where the provider is a function of the same process: that the
+    call is waited for costs, too.
+    """
+    port = free_port()
+    stack.processes["direct"] = granian("tests.bench.direct:application", port)
+    await_http(port, "/healthz")
+    servers = {"web": stack.web, "direct": port}
+    for one in servers.values():
+        load.fire(Plan(one, CLIENTS, 2, requests)).only(200)  # both workers import everything first
+    rounds: list[tuple[float, float, float]] = []
+    for _ in range(2 * ROUNDS):
+        spent = []
+        for name, one in servers.items():
+            meter = Meter(*stack.pids(name), *stack.store_pids)
+            count = load.fire(Plan(one, CLIENTS, seconds, requests)).only(200).count
+            spent.append(1000 * meter.seconds() / count)
+        rounds.append((*spent, bare_view_ms(stack, seconds=seconds)))
+    end([stack.processes.pop("direct")])
+    whole, without, bare = (median(column) for column in zip(*rounds, strict=True))
+    yield timed(stack, "B3", "order: CPU with the provider's call", whole, 1.9, seconds=seconds, bare=bare)
+    yield timed(stack, "B3", "order: CPU without it", without, 1.2, seconds=seconds, bare=bare)
 
 
-def one_wallet(stack: Stack, seconds: float) -> Iterator[Row]:
-    """32 parallel orders on one wallet, funded for exactly 200 of 400."""
+def one_wallet(stack: Stack, others: list[str], seconds: float) -> Iterator[Row]:
+    """32 parallel orders on one wallet, funded for exactly half of them. As many other buyers come before, so
+    that nobody waits while connections are made.
+    """
+    load.fire(Plan(stack.web, 32, 2, others)).only(200)
     shop = open_shop("wallet", customers=1)
     customer = shop.customers[0]
     body = json.dumps({"service_id": SERVICE, "country_id": COUNTRY, "customer_price": 1_000_000})

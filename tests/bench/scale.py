@@ -28,9 +28,12 @@ def timed(
     unit: str = "ms",
     at_least: bool = False,
     note: str = "",
+    bare: float = 0,
 ) -> Row:
-    """A row of CPU time, or of what one CPU second is enough for (`at_least`), beside a bare view of now."""
-    bare = bare_view_ms(stack, seconds=seconds)
+    """A row of CPU time, or of what one CPU second is enough for (`at_least`), beside a bare view of now;
+    `bare`: one that was measured in turns with it (ms).
+    """
+    bare = bare or bare_view_ms(stack, seconds=seconds)
     views = f"a bare view: {bare:.3f} ms"
     if not at_least:
         views = f"{reached / bare:.3g} bare views of {bare:.3f} ms"
