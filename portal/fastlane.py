@@ -10,7 +10,6 @@ connection while they wait for another could take all there are. So does everybo
 
 from __future__ import annotations
 
-from collections import deque
 from functools import cache
 from threading import local
 from typing import Any
@@ -75,21 +74,24 @@ def _statements(lent: psycopg.Connection[Any]) -> Statements:
     return kept
 
 
-class _LatestFirst(deque[Any]):
-    """Idle connections. The one that came back last goes out first: what its server process needs is still in
-    the processor's caches, and a quiet hour leaves the others idle, to be closed.
-    """
-
-    def popleft(self) -> Any:
-        return self.pop()
-
-
 @cache
 def _pool() -> ConnectionPool | None:
     """The process's pool, open; None where each thread keeps a connection of its own."""
     pool: ConnectionPool | None = getattr(connection, "pool", None)  # of the PostgreSQL backend only
     if pool is not None:
-        with pool._lock:  # psycopg's pool takes turns and has no word for this
-            pool._pool = _LatestFirst(pool._pool)
+        _lend_latest_first(pool)
         pool.open()
     return pool
+
+
+def _lend_latest_first(pool: ConnectionPool) -> None:
+    """The connection that came back last goes out first: what its server process needs is still in the
+    processor's caches. The pool itself lends in turn; it goes on closing what was idle for longest.
+    """
+    lend = pool._get_ready_connection  # called under the pool's lock
+
+    def lend_latest(timeout: float | None) -> psycopg.Connection[Any] | None:
+        pool._pool.rotate(1)
+        return lend(timeout)
+
+    pool._get_ready_connection = lend_latest  # type: ignore[method-assign]

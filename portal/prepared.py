@@ -17,12 +17,15 @@ from typing import Any
 import psycopg
 from psycopg.adapt import Buffer, Loader, PyFormat, Transformer
 from psycopg.errors import FeatureNotSupported, error_from_result
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 Params = Mapping[str, Any] | Sequence[Any]
 Row = tuple[Any, ...]
+Called = tuple[str, tuple[int, ...]]
+"""A text, and the types of its values."""
 
+UNKNOWN_STATEMENT = b"26000"
 PLACE = re.compile(r"%(?:\((\w+)\)s|s|%)")
 
 
@@ -45,7 +48,7 @@ class Statements:
         cursor.adapters.register_loader("jsonb", JsonText)
         self._libpq = connection.pgconn
         self._translator = Transformer.from_context(cursor)
-        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._names: dict[Called, bytes] = {}
         self._numbers = count()
 
     def fetch_all(self, sql: str, params: Params, *, keep: bool = True) -> list[Row]:
@@ -55,13 +58,10 @@ class Statements:
         values = translator.dump_sequence([params[key] for key in keys], formats)  # type: ignore[index]
         called = (sql, translator.types or ())
         if keep:
-            name = self._names.get(called) or self._prepare(called)
-            found = self._libpq.exec_prepared(
-                name,
-                values,  # type: ignore[arg-type]  # None is NULL, as for exec_params
-                translator.formats,
-                Format.BINARY,
-            )
+            found = self._run(called, values)
+            if found.error_field(DiagnosticField.SQLSTATE) == UNKNOWN_STATEMENT:
+                self._names.clear()  # psycopg drops everybody's when Django rolls back; nothing ran
+                found = self._run(called, values)
         else:
             found = self._libpq.exec_params(text, values, called[1], translator.formats, Format.BINARY)
         if found.status != ExecStatus.TUPLES_OK:
@@ -71,7 +71,16 @@ class Statements:
         translator.set_pgresult(None)  # a long list goes with its reader
         return rows
 
-    def _prepare(self, called: tuple[str, tuple[int, ...]]) -> bytes:
+    def _run(self, called: Called, values: Sequence[Buffer | None]) -> PGresult:
+        name = self._names.get(called) or self._prepare(called)
+        return self._libpq.exec_prepared(
+            name,
+            values,  # type: ignore[arg-type]  # None is NULL, as for exec_params
+            self._translator.formats,
+            Format.BINARY,
+        )
+
+    def _prepare(self, called: Called) -> bytes:
         """Under its text and the types of its values: numbers of another size are another type."""
         name = b"portal_%d" % next(self._numbers)
         sql, types = called
@@ -81,7 +90,7 @@ class Statements:
         self._names[called] = name
         return name
 
-    def _refuse(self, result: PGresult, called: tuple[str, tuple[int, ...]]) -> None:
+    def _refuse(self, result: PGresult, called: Called) -> None:
         if self._libpq.status == ConnStatus.BAD:
             raise psycopg.OperationalError(result.get_error_message())
         error = error_from_result(result)

@@ -45,6 +45,21 @@ assert fetch_one("SELECT %s::text || %s, '%%'", ["a", "b"]) == ("ab", "%"), "val
 assert fetch_one("SELECT %(a)s::text, %(a)s::text, %(b)s::int", {"a": "x", "b": None}) == ("x", "x", None)
 assert [fetch_one("SELECT %(n)s + 1", {"n": n}) for n in (1, 10**5, 10**10)] == [(2,), (10**5 + 1,),
     (10**10 + 1,)]
+class Undone(Exception):
+    pass
+for is_within in (False, True):
+    assert fetch_one("SELECT 5", {}) == (5,)
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                for _ in range(8):  # psycopg prepares it, and drops all statements when it is rolled back
+                    cursor.execute("SELECT 6")
+            with transaction.atomic() if is_within else open(os.devnull):
+                raise Undone
+    except Undone:
+        pass
+    connection.close()
+    assert fetch_one("SELECT 5", {}) == (5,), "prepared again where Django rolled back"
 with connection.pool.connection() as lent:
     lent.execute("CREATE TEMPORARY TABLE changing AS SELECT 1 AS a")
     assert fetch_alone(lent, "SELECT * FROM changing") == [(1,)]
@@ -72,7 +87,7 @@ try:
 except OperationalError:
     print("lost")
 lost = weakref.ref(lent)
-del lent, taken
+del lent, taken, cursor
 assert fetch_one("SELECT 2", {}) == (2,), "a lost connection is replaced"
 gc.collect()
 assert lost() is None, "and nothing holds on to it"
@@ -89,6 +104,10 @@ lent = [connection.pool.getconn() for _ in range(3)]
 for one in lent:
     connection.pool.putconn(one)
 assert {fetch_one(WHO, {})[0] for _ in range(5)} == {lent[-1].info.backend_pid}
+connection.pool._shrink_pool()  # as after ten quiet minutes; the first time it only begins to count
+connection.pool._shrink_pool()
+assert fetch_one(WHO, {}) == (lent[-1].info.backend_pid,), "what is closed is what was idle for longest"
+assert [one.closed for one in lent] == [True, False, False]
 connection.close_pool()
 print("one of three")
 """
