@@ -98,6 +98,7 @@ PROBE = """
 UPDATE providers_providerhealth SET reason = 'probing', blocked_until = %s, updated_at = %s
 WHERE provider_id = %s AND state = 'degraded' AND coalesce(blocked_until <= %s, true)
 """
+IS_WELL = "SELECT 1 FROM providers_providerhealth WHERE provider_id = %s AND state = 'ok'"
 
 log = structlog.get_logger(__name__)
 
@@ -131,10 +132,15 @@ def note_failure(provider_id: int, error: ProviderError, now: datetime, *, times
 
 
 def take_probe(provider_id: int, now: datetime) -> bool:
-    """Whether this caller may try a provider whose breaker was open; False: somebody else is trying it."""
+    """Whether this caller may try a provider whose breaker was open; False: somebody else is trying it.
+    Whoever comes with old news finds it well, and needs no probe.
+    """
     with connection.cursor() as cursor:
         cursor.execute(PROBE, [now + PROBE_TIME, now, provider_id, now])
-        return bool(cursor.rowcount)
+        if cursor.rowcount:
+            return True
+        cursor.execute(IS_WELL, [provider_id])
+        return bool(cursor.fetchone())
 
 
 def flag(provider_id: int, reason: str, now: datetime) -> None:
@@ -175,4 +181,5 @@ def _write(sql: str, provider_id: int, reason: str, now: datetime, **facts: Any)
                 "provider_state_changed", provider_id=provider_id, before=before, state=after, reason=reason
             )
             note_state(provider_id, before=before or "ok", after=after, reason=reason, now=now)
+        if changed:  # a failure that was counted, too: a success must know that there is something to clear
             transaction.on_commit(routing_memory.forget)

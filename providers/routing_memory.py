@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TypeVar, cast
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from portal.fastlane import fetch_all
 from providers.routing_sql import Question
 
 NOBODY = 0  # no tenant has this id: who has nothing of his own here sees what everybody sees
-KEPT_MOST = 500  # things; a shelf may have 200 lines
+KEPT_MOST = 100  # things; a shelf may have 200 lines
 # Whose shelves differ: own accounts, a policy or caps, something switched off (of a test twin: by its
 # reseller).
 PARTICULAR = """
@@ -39,6 +40,7 @@ class Moment:
     def __init__(self, began: int) -> None:
         self.began = began
         self.now = datetime.fromtimestamp(began, UTC)
+        self._opened = monotonic()
         self._particular = frozenset(tenant for (tenant,) in fetch_all(PARTICULAR, {}))
         self._known: dict[Hashable, object] = {}
 
@@ -46,33 +48,42 @@ class Moment:
         """The question that everybody asks whose answer is the same."""
         return asked if asked.tenant in self._particular else asked._replace(tenant=NOBODY)
 
+    def is_over(self, seconds: int) -> bool:
+        """Also for who still lives in it: an order that waited, a sweep that works with one time."""
+        return monotonic() - self._opened > seconds
+
     def recall(self, key: Hashable, find: Callable[[], T]) -> T:
         """What was found under the key, or what `find` gives now; its refusals are not kept."""
-        known = self._known.get(key)
-        if known is None:
-            known = find()
-            if len(self._known) < KEPT_MOST:
-                self._known[key] = known
-        return cast("T", known)
+        known = self._known
+        found = known.get(key)
+        if found is None:
+            found = find()
+            if len(known) < KEPT_MOST:
+                known[key] = found
+        return cast("T", found)
+
+    def forget(self) -> None:
+        """What is being read at this moment is not kept either."""
+        self._known = {}
 
 
 _latest: Moment | None = None
 
 
 def moment_of(now: datetime) -> Moment | None:
-    """The one that this time belongs to. None: nothing is remembered here."""
+    """The one that this time belongs to. None: nothing is remembered here, or no longer."""
     global _latest
     seconds = settings.ROUTES_REMEMBERED_SECONDS
     if not seconds:
         return None
     began = int(now.timestamp()) // seconds * seconds
     moment = _latest
-    if moment is None or moment.began != began:
+    if moment is None or moment.began < began or moment.is_over(seconds):
         _latest = moment = Moment(began)
-    return moment
+    return moment if moment.began == began else None
 
 
 def forget() -> None:
     """What this process has just learned about a provider counts for its next order."""
-    global _latest
-    _latest = None
+    if _latest is not None:
+        _latest.forget()

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from psycopg.types.numeric import Int8
+
 from portal.fastlane import fetch_all
 from providers.routing_facts import Measured, Policy, RentalRouteWish, RouteWish
 
@@ -197,7 +199,8 @@ def question(
 
 def read_shelf(asked: Question, *, is_test: bool, now: datetime) -> Shelf:
     """What is in stock for a service in a country, from the shared pool and the tenant's own accounts."""
-    rows = fetch_all(TEST if is_test else LIVE, {**asked._asdict(), "now": now})
+    numbers = {name: Int8(getattr(asked, name)) for name in ("tenant", "floor", "own_floor")}
+    rows = fetch_all(TEST if is_test else LIVE, {**asked._asdict(), **numbers, "now": now})
     facts = next(row for row in rows if row[1] is not None)
     return Shelf(
         prohibited=facts[0],

@@ -75,16 +75,17 @@ def read_answer(sock: socket, deadline: float, *, method: str, max_bytes: int) -
             break
     else:
         raise OutcomeUnknown("the answer never begins")
-    if headers.get("content-encoding", "identity") != "identity":
+    if (headers.get("content-encoding") or "identity").lower() != "identity":
         raise OutcomeUnknown("the answer is packed")
     connection = headers.get("connection", "").lower()
     is_last = "keep-alive" not in connection if is_old else "close" in connection
-    coding = headers.get("transfer-encoding", "identity").lower()
+    coding = (headers.get("transfer-encoding") or "identity").lower()
     body: bytes | bytearray
     if method == "HEAD" or status in (204, 304):
         body = b""
     elif coding == "chunked":
         body = incoming.chunks(max_bytes)
+        is_last |= "content-length" in headers  # who says both is not to be trusted about where it ends
     elif coding != "identity":
         raise OutcomeUnknown("the answer is packed")
     elif "content-length" in headers:

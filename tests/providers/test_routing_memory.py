@@ -1,15 +1,16 @@
 """What the router remembers for a moment: whose, for which wish, and for how long."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from portal.errors import MaxPriceExceeded, NoNumbers, UnknownService, UpstreamUnavailable
 from providers import routing_memory
-from providers.contract import Banned
+from providers.contract import Banned, Unreachable
 from providers.health import note_failure, note_success
 from providers.listing_models import Listing
-from providers.models import Offer
+from providers.models import Offer, ProviderHealth
 from providers.router import find_route
 from providers.routing_models import RoutingPolicy, RoutingRule
 from tests.providers.factories import Wish, make_offer, make_provider, make_tenant, plus
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def remembering(settings):
     settings.ROUTES_REMEMBERED_SECONDS = 1
-    routing_memory.forget()
+    routing_memory._latest = None
     yield
-    routing_memory.forget()
+    routing_memory._latest = None
 
 
 def offers(tenant, *, now=NOW, is_test=False, markup=0, **wish):
@@ -121,6 +122,53 @@ def test_u6_a_provider_that_said_no_to_this_process_is_skipped_at_once(django_ca
     with django_capture_on_commit_callbacks(execute=True):
         note_success(offer.provider_id, ordered=True, now=NOW + timedelta(hours=1))
     assert offers(tenant, now=SAME_SECOND) == [offer.pk]
+
+
+def test_u6_a_success_knows_of_the_failure_of_the_same_second(django_capture_on_commit_callbacks):
+    tenant, offer = make_tenant(), make_offer(make_provider())
+
+    def was_failing():
+        found = find_route(tenant_id=tenant.pk, is_test=False, wish=Wish(), rules=plus(0), now=SAME_SECOND)
+        return found.candidates[0].was_failing
+
+    assert not was_failing()
+    with django_capture_on_commit_callbacks(execute=True):
+        note_failure(offer.provider_id, Unreachable("away"), NOW)
+    assert was_failing()
+    with django_capture_on_commit_callbacks(execute=True):
+        note_success(offer.provider_id, ordered=True, now=NOW)
+    assert not was_failing()
+
+
+def test_u6_who_comes_with_old_news_asks_a_provider_that_is_well_again():
+    tenant, offer = make_tenant(), make_offer(make_provider())
+    ProviderHealth.objects.create(provider=offer.provider, state="degraded", failures=5, blocked_until=NOW)
+    found = find_route(tenant_id=tenant.pk, is_test=False, wish=Wish(), rules=plus(0), now=SAME_SECOND)
+    ProviderHealth.objects.update(state="ok", failures=0, blocked_until=None)
+
+    assert found.candidates[0].needs_probe
+    assert found.candidates[0].may_be_asked(SAME_SECOND)
+
+
+def test_one_time_that_is_used_for_long_sees_what_changed_meanwhile(monkeypatch):
+    clock = itertools.count(step=2)
+    monkeypatch.setattr(routing_memory, "monotonic", lambda: next(clock))
+    tenant, offer = make_tenant(), make_offer(make_provider())
+    assert offers(tenant) == [offer.pk]
+    cheaper = make_offer(make_provider(), cost_micros=10_000)
+
+    assert {tuple(offers(tenant, quality_factor=0)) for _ in range(3)} == {(cheaper.pk, offer.pk)}
+
+
+def test_who_lives_in_an_earlier_moment_displaces_nobody(django_assert_num_queries):
+    make_offer(make_provider())
+    tenant = make_tenant()
+    offers(tenant, now=NEXT_SECOND)
+
+    with django_assert_num_queries(3):
+        for _ in range(3):
+            offers(tenant, now=NOW)
+            offers(tenant, now=NEXT_SECOND)
 
 
 def test_the_choice_is_made_anew_for_another_taste_and_other_prices():

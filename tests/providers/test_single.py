@@ -105,14 +105,15 @@ def test_a_header_may_hold_what_latin_has(wire):
         (b"HTTP/1.1 200\nContent-Length: 2\n\nok", True),
         (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK, True),
         (CHUNKED + b"1\r\no\r\n01;a=b\r\nk\r\n0\r\nX-After: 1\r\n\r\n", True),
-        (OPEN + b"Transfer-Encoding: Chunked\r\n" + b"Content-Length: 9\r\n\r\n2\r\nok\r\n0\r\n\r\n", True),
+        (OPEN + b"Transfer-Encoding: Chunked\r\n" + b"Content-Length: 9\r\n\r\n2\r\nok\r\n0\r\n\r\n", False),
+        (OPEN + b"Content-Encoding: Identity\r\nTransfer-Encoding:\r\n" + TWO + b"\r\nok", True),
         (b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n" + TWO + b"\r\nok", True),
         (b"HTTP/1.0 200 OK\r\n" + TWO + b"\r\nok", False),
         (OPEN + b"Connection: Close\r\n" + TWO + b"\r\nok", False),
         (OK + b"HTTP/1.1 200 OK\r\n", False),
     ],
-    ids=["plain", "length twice", "loose", "bare lines", "1xx", "chunked", "chunked and long", "1.0 kept",
-         "1.0", "close", "surplus"],
+    ids=["plain", "length twice", "loose", "bare lines", "1xx", "chunked", "chunked and long", "said plainly",
+         "1.0 kept", "1.0", "close", "surplus"],
 )  # fmt: skip
 def test_answers_are_read_and_connections_kept(wire, answer, is_kept):
     answering(wire, answer, then=None)
