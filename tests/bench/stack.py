@@ -60,6 +60,8 @@ def free_port() -> int:
 
 
 RECEIVER = free_port()  # where webhooks of the bench may go
+# Unlike those of `make run` commits wait until they are on the disk, the yardsticks' too.
+AS_IN_PRODUCTION = {**postgres.KEPT, "synchronous_commit": "on"}
 
 
 def prepare() -> throwaway.Servers:
@@ -67,7 +69,7 @@ def prepare() -> throwaway.Servers:
     portal.
     """
     servers = throwaway.reserve()
-    running = throwaway.start(servers, settings=postgres.KEPT)  # as `make run`: autovacuum keeps statistics
+    running = throwaway.start(servers, settings=AS_IN_PRODUCTION)
     postgres.clone(servers.sockets, template=throwaway.TEMPLATE, database=DATABASE)
     os.environ.update(throwaway.environment(servers, database=DATABASE, number=1))
     os.environ.update({
