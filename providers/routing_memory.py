@@ -1,10 +1,10 @@
 """What the router found a moment ago serves all orders that ask it the same.
 
 Under load a few services and countries are asked for many times a second; to look for them each time was a
-quarter of what an order costs. An order is on its way to a provider for longer than a moment lasts, so no
-router ever knew more than how things stood a moment ago: what holds are the ceiling, the wallets and the
-breaker's probe, and those are checked when they are used. Each process remembers for itself, and nothing for
-longer than ROUTES_REMEMBERED_SECONDS.
+quarter of what an order costs PostgreSQL. An order may well be on its way to a provider for longer than a
+moment lasts, so no router ever knew more than how things stood a moment ago: what holds are the ceiling, the
+wallets and the breaker's probe, and those are checked when they are used. Each process remembers for itself,
+and nothing for longer than ROUTES_REMEMBERED_SECONDS.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Moment:
         return asked if asked.tenant in self._particular else asked._replace(tenant=NOBODY)
 
     def is_over(self, seconds: int) -> bool:
-        """Also for who still lives in it: an order that waited, a sweep that works with one time."""
+        """By the clock, also for an order that waited and a sweep that works with one time."""
         return monotonic() - self._opened > seconds
 
     def recall(self, key: Hashable, find: Callable[[], T]) -> T:

@@ -1,9 +1,7 @@
 """What `send` writes, what it believes of what comes back, and which connections it uses again."""
 
 import socket
-import ssl
 import struct
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +10,7 @@ import pytest
 from providers.contract import Account, Call, OutcomeUnknown, Unreachable
 from providers.http import connections, send
 from providers.http.connections import place_of
+from tests.certificates import self_signed
 from tests.providers.wire import OK, Wire, within
 
 OPEN = b"HTTP/1.1 200 OK\r\n"
@@ -347,14 +346,7 @@ def test_w9_a_guarded_call_uses_no_connection_of_an_open_one(wire, settings):
 @pytest.fixture
 def secure(tmp_path, monkeypatch):
     """A server that is `localhost` by its certificate, which is believed; `names` are those asked for."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = self_signed(tmp_path, name="localhost")
     wire = Wire(context)
     wire.names = []
     context.sni_callback = lambda connection, name, context: wire.names.append(name)

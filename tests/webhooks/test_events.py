@@ -1,8 +1,6 @@
 """Which events there are, whom they are told and in which words (docs/protocols/retail.md 15)."""
 
 import json
-import ssl
-import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +9,7 @@ from django.db import transaction
 from accounts.services import set_customer_status
 from activations.rental_models import RentalMessage
 from billing.models import Wallet
+from tests.certificates import self_signed
 from tests.factories import ActivationFactory, RentalFactory, fund
 from tests.webhooks.conftest import Receiver, make_endpoint, serve
 from webhooks import payloads
@@ -183,14 +182,7 @@ def test_the_data_says_what_is_true_when_it_is_sent(tenant, customer):
 @pytest.fixture
 def secure(tmp_path, settings):
     """A receiver behind TLS, and its certificate."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
-         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = self_signed(tmp_path, name="127.0.0.1", kind="IP")
     receiver = Receiver()
     server = serve(receiver, context)
     settings.ADDRESS_EXCEPTIONS = [f"127.0.0.1:{receiver.port}"]
