@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from statistics import median
 
 import psycopg
-from django.test import Client, override_settings
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ApiKey
@@ -82,8 +82,8 @@ def yardstick(shop: Shop, *, tenants: int, each: int) -> str:
     ApiKey.objects.filter(tenant=shop.tenant).update(last_used_at=timezone.now())  # written once a minute
     sample = min(shop.customers, key=lambda customer: customer.pk)
     client = Client(headers={"host": f"{shop.tenant.slug}.localhost"})
-    for _ in range(2):  # the first order of a process asks what is then remembered
-        with recording() as made, override_settings(ROUTES_REMEMBERED_SECONDS=10**10):
+    for _ in range(5):  # the first order of a second asks what is then remembered
+        with recording() as made:
             answer = client.post(
                 f"/api/v1/retail/a/customer/{sample.external_id}/activation",
                 json.dumps({"service_id": SERVICE, "country_id": COUNTRY, "customer_price": 100}),
@@ -91,6 +91,8 @@ def yardstick(shop: Shop, *, tenants: int, each: int) -> str:
                 headers={"X-Api-Key": shop.key},
             )
         assert answer.status_code == 200, answer.content
+        if len(made.statements) == STATEMENTS:
+            break
     assert len(made.statements) == STATEMENTS, made.statements
     order = Activation.objects.get(hex_id=answer.json()["activation_id"])
     head = "\n".join([
