@@ -6,6 +6,8 @@ from datetime import datetime
 
 import structlog
 
+from activations.models import Attempt
+from activations.rental_models import RentalAttempt
 from activations.services import leases
 from providers import health
 from providers.contract import OutcomeUnknown
@@ -27,3 +29,20 @@ def note_flaw(provider_id: int, flaw: str, *, order: str, now: datetime) -> None
         health.flag(provider_id, WRONG_PRICE, now)
     else:
         health.note_failure(provider_id, OutcomeUnknown(f"lease with an unusable {flaw}"), now)
+
+
+def note_found_flaw(
+    attempts: type[Attempt | RentalAttempt],
+    our_ref: str,
+    flaw: str,
+    *,
+    provider_id: int,
+    order: str,
+    now: datetime,
+) -> None:
+    """As `note_flaw`, for a lease that a sweep found in a list, and finds again until it could be cancelled:
+    the attempt keeps the flaw as its reason, so that it counts once.
+    """
+    reason = f"lease with an unusable {flaw}"
+    if flaw and attempts.objects.filter(our_ref=our_ref).exclude(reason=reason).update(reason=reason):
+        note_flaw(provider_id, flaw, order=order, now=now)

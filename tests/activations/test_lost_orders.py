@@ -199,6 +199,21 @@ def test_u7_what_cannot_be_cancelled_yet_stays_checking_until_it_is(shop, now):
     assert shop.upstream.leases[0].state == "canceled"
 
 
+def test_u7_a_wrong_price_that_a_list_shows_flags_its_provider_once(shop, now):
+    shop.upstream.fault("order", "lost", after=True)
+    row = shop.order(now=now)
+    shop.upstream.leases[0].cost = 90_000_000
+    shop.upstream.fault("cancel", "lost")  # so it is found again
+
+    reconcile_due(now + seconds(10))
+    flagged = ProviderHealth.objects.get(provider=shop.provider)
+    assert (flagged.state, flagged.reason) == ("degraded", "wrong_price")
+    reconcile_due(now + seconds(40))
+
+    assert (shop.row(row.hex_id).lease_state, shop.upstream.leases[0].state) == ("unsold", "canceled")
+    assert ProviderHealth.objects.get(provider=shop.provider).blocked_until == flagged.blocked_until
+
+
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_u16_the_fee_for_a_number_that_was_not_sold_is_money_at_risk(shop, is_lost, now):
     shop.provider.cancel_fee_micros = 5_000

@@ -112,6 +112,21 @@ def test_u7_a_number_above_the_ceiling_is_cancelled_there_and_not_sold(desk):
     assert ProviderHealth.objects.get(provider=desk.provider).reason == "wrong_price"
 
 
+def test_u7_a_wrong_price_that_a_list_shows_flags_its_provider_once(desk, now):
+    desk.upstream.fault("rent", "lost", after=True)
+    row = desk.rent(now=now)
+    desk.upstream.leases[0].charged = 90_000_000
+    desk.upstream.fault("rental_cancel", "lost")  # so it is found again
+
+    reconcile_due_rentals(now + seconds(10))
+    flagged = ProviderHealth.objects.get(provider=desk.provider)
+    assert (flagged.state, flagged.reason) == ("degraded", "wrong_price")
+    reconcile_due_rentals(now + seconds(40))
+
+    assert (desk.stored(row).lease_state, desk.upstream.leases[0].state) == ("unsold", "canceled")
+    assert ProviderHealth.objects.get(provider=desk.provider).blocked_until == flagged.blocked_until
+
+
 def test_doubled_rents_are_found_in_the_list_and_cancelled(desk, now):
     desk.upstream.fault("rent", "doubled")
     row = desk.rent(now=now)

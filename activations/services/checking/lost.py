@@ -20,6 +20,7 @@ from django.utils import timezone
 from activations import policy
 from activations.database import call, rows, run
 from activations.hints import tell_browser
+from activations.models import Attempt
 from activations.phones import clean_phone
 from activations.services import leases, steps
 from activations.services.apart import apart, ask_all
@@ -27,6 +28,7 @@ from activations.services.checking.claims import KEEP, leases_by_reference, note
 from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.matching import Lost, match
 from activations.services.checking.settling import settle
+from activations.services.flaws import note_found_flaw
 from activations.services.kept_fees import note_fee_of_unsold
 from activations.services.steps import Deal, Failure
 from portal import errors
@@ -122,6 +124,9 @@ def _decide(
     else:
         lease = Lease(found.upstream_ref, found.phone, found.cost_micros, found.expire_at)
         flaw = leases.flaw_of(lease, ceiling_micros=row.ceiling_micros, exclude_prefixes=row.exclude_prefixes)
+        if not row.upstream_ref:  # else it was noted when the order's own answer came
+            order = str(row.id)
+            note_found_flaw(Attempt, row.our_ref, flaw, provider_id=provider.pk, order=order, now=now)
         if flaw or row.upstream_ref:
             _cancel_there(row, found.upstream_ref, provider=provider, adapter=adapter, now=now)
         else:

@@ -17,9 +17,11 @@ from django.utils import timezone
 from activations import policy
 from activations.database import rows, run
 from activations.hints import tell_browser
+from activations.rental_models import RentalAttempt
 from activations.rental_queries import COLUMNS, RentalRow
 from activations.services import leases
 from activations.services.checking.matching import match
+from activations.services.flaws import note_found_flaw
 from activations.services.rentals import news, steps
 from activations.services.rentals.claims import rentals_by_reference
 from activations.services.rentals.extending import not_extended, settle_extension
@@ -158,7 +160,11 @@ def _decide(
     else:
         lease = Lease(found.upstream_ref, found.phone, found.cost_micros, found.expire_at)
         unwanted, ceiling = lost.exclude_prefixes, lost.ceiling_micros
-        if lost.upstream_ref or leases.flaw_of(lease, ceiling_micros=ceiling, exclude_prefixes=unwanted):
+        flaw = leases.flaw_of(lease, ceiling_micros=ceiling, exclude_prefixes=unwanted)
+        if not lost.upstream_ref:  # else it was noted when the rent's own answer came
+            order = str(lost.row.id)
+            note_found_flaw(RentalAttempt, lost.our_ref, flaw, provider_id=provider.pk, order=order, now=now)
+        if flaw or lost.upstream_ref:
             _cancel_there(lost, found.upstream_ref, adapter=adapter, now=now)
         else:
             _adopt(lost, lease, found, provider=provider, adapter=adapter, now=now)
