@@ -2,41 +2,24 @@
 
 import threading
 from datetime import timedelta
-from types import SimpleNamespace
 
 import orjson
 import pytest
 
 from activations import policy
 from activations.models import Activation, Check, Exchange, ListCheck
-from activations.services import clock
 from activations.services.checking import check_due, expire_due
 from activations.services.checking.claims import claim_due
 from activations.services.checking.holding import SweepClock
 from activations.services.exchanging import exchange_due
+from activations.services.exchanging.finding import find_bought
 from tests.activations.exchanging import P90, Healing, seconds
 from tests.activations.races import together, wait_until
+from tests.activations.slowness import STEP, meanwhile, time  # noqa: F401  (a fixture)
+from tests.activations.slowness import Slow as SlowSandbox
 from tests.providers.wire import wire  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STEP = 12  # seconds: longer than a third of a claim
-
-
-class Time:
-    """The time that sweeps measure their own length with."""
-
-    def __init__(self):
-        self.passed = 0
-
-    def monotonic(self):
-        return self.passed
-
-
-@pytest.fixture
-def time(monkeypatch):
-    time = Time()
-    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=time.monotonic))
-    return time
 
 
 class Slow:
@@ -70,7 +53,12 @@ def slow(wire, make_supplier):  # noqa: F811
 
 @pytest.mark.parametrize("sweep", [check_due, expire_due])
 def test_o3_u17_a_slow_provider_is_asked_once_about_each_number_by_any_number_of_sweeps(
-    shop, now, single, time, slow, sweep
+    shop,
+    now,
+    single,
+    time,  # noqa: F811
+    slow,
+    sweep,
 ):
     """The claim is renewed while the sweep waits, and its rows are not due already when it is done."""
     numbers = [shop.order(now=now) for _ in range(5)]
@@ -98,7 +86,30 @@ def test_o3_u17_a_slow_provider_is_asked_once_about_each_number_by_any_number_of
         assert all(check.due_at > start + seconds(4 * STEP) for check in Check.objects.all())
 
 
-def test_o1_a_claim_that_nobody_keeps_ends(shop, now, single, time):
+def test_o3_exchanges_are_looked_for_in_a_slow_providers_list_by_one_sweep(
+    shop,
+    other_upstream,
+    now,
+    time,  # noqa: F811
+    wire,  # noqa: F811
+):
+    Healing(shop, other_upstream)
+    shop.order(now=now)
+    other_upstream.fault("order", "lost", after=True)
+    exchange_due(now + seconds(P90 + 1))
+    bought = Exchange.objects.get(state="buying")
+    bought.provider.base_url, bought.provider.timeout_seconds = wire.url, 300
+    bought.provider.save()
+    slow = SlowSandbox(wire, '{"columns": [], "rows": []}')
+
+    start = bought.due_at + seconds(1)
+    facts = {"start": start, "time": time, "slow": slow, "asked": 1, "rows": Exchange.objects.all()}
+    meanwhile(find_bought, find_bought, **facts)
+
+    assert len(wire.requests) == 1
+
+
+def test_o1_a_claim_that_nobody_keeps_ends(shop, now, single, time):  # noqa: F811
     """A killed worker's rows come back after one claim, however long its sweep had been running."""
     shop.order(now=now)
     running = SweepClock(now + seconds(6))

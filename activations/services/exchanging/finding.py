@@ -17,14 +17,14 @@ from django.db import IntegrityError
 from activations import policy
 from activations.database import call, rows, run
 from activations.services import leases
-from activations.services.apart import apart
+from activations.services.apart import apart, ask_all
 from activations.services.checking.claims import leases_by_reference
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.matching import match
 from activations.services.exchanging.buying import note_swap, take_lease
 from activations.services.flaws import note_flaw
 from providers import health
-from providers.contract import Adapter, Can, Lease, ListedLease, ProviderError, UpstreamState
-from providers.http import send_all
+from providers.contract import Adapter, Can, Lease, ListedLease, UpstreamState
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -48,6 +48,10 @@ RETURNING x.id, a.hex_id, a.tenant_id, a.customer_id, x.provider_id, x.our_ref,
     coalesce(o.upstream_service, '') AS service, coalesce(o.upstream_country, '') AS country,
     ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'exclude_prefixes')) AS exclude_prefixes,
     (a.routing ->> 'life_seconds')::int AS life_seconds
+"""
+KEEP = """
+UPDATE activations_exchange SET due_at = %(until)s WHERE id IN (
+    SELECT id FROM activations_exchange WHERE id = ANY(%(ids)s) AND state = 'buying' FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -79,33 +83,37 @@ def find_bought(now: datetime) -> None:
     grouped: defaultdict[int, list[Lost]] = defaultdict(list)
     for row in rows(CLAIM, claim):
         grouped[row["provider_id"]].append(Lost(**row))
+    held = Held(KEEP, (row.id for lost in grouped.values() for row in lost), SweepClock(now))
     for provider_id, lost in grouped.items():
         with apart("provider_not_asked", partial(_wait_all, lost, now=now), provider=provider_id):
-            _find(Provider.objects.get(pk=provider_id), lost, now=now)
+            _find(Provider.objects.get(pk=provider_id), lost, held, now=now)
+        held.let_go(row.id for row in lost)
 
 
-def _find(provider: Provider, lost: list[Lost], *, now: datetime) -> None:
+def _find(provider: Provider, lost: list[Lost], held: Held, *, now: datetime) -> None:
     adapter = adapter_for(provider)
     if Can.LIST_ACTIVE not in adapter.can:
         for row in lost:
             _without_list(row, now=now)
         return
-    try:
-        listed = send_all(adapter.list_active())
-    except ProviderError as error:
-        health.note_failure(provider.pk, error, now)
-        _wait_all(lost, reason=error.code, now=now)
+    [(_, listed, error)] = ask_all([(provider, adapter.list_active)], meanwhile=held.keep)
+    if error is not None or listed is None:
+        if error is not None:
+            health.note_failure(provider.pk, error, now)
+        _wait_all(lost, reason=error.code if error else "no list", now=now)
         return
     refs = [one.upstream_ref for one in listed]
     taken = {row.upstream_ref for row in leases_by_reference(provider.pk, refs)}
     free = [one for one in listed if one.upstream_ref not in taken]
     matched = match(lost, free, by_reference=Can.OWN_REFERENCE in adapter.can)
     for row in lost:
+        held.keep()
         with apart("exchange_failed", partial(_wait_all, [row], now=now), activation=row.hex_id):
             if row.our_ref in matched:
                 _found(row, matched[row.our_ref], provider=provider, adapter=adapter, now=now)
             else:
                 _not_listed(row, now=now)
+        held.let_go([row.id])
 
 
 def _found(row: Lost, found: ListedLease, *, provider: Provider, adapter: Adapter, now: datetime) -> None:

@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from activations import policy
 from activations.services.apart import ask_all
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.rentals import news
 from activations.services.rentals.claims import (
     DueRental,
     claim,
+    hold,
     next_check,
     note_failed,
     open_rental_on,
@@ -37,7 +39,6 @@ from providers.contract import (
     UnknownToUpstream,
     UpstreamState,
 )
-from providers.http import send, send_all
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -60,7 +61,7 @@ class Heard:
 def check_due_rentals(now: datetime | None = None) -> int:
     """Ask about every rental that is due; how many were looked at. Running it twice changes nothing."""
     now = now or timezone.now()
-    return _in_batches("status", now, lambda batch: _check(batch, now=now))
+    return _in_batches("status", now, partial(_check, now=now))
 
 
 def end_due_rentals(now: datetime | None = None) -> int:
@@ -68,34 +69,40 @@ def end_due_rentals(now: datetime | None = None) -> int:
     within the guard (N6). Each is asked about once more first, so that no message is lost.
     """
     now = now or timezone.now()
-    ended = _in_batches("expire", now, lambda batch: _end(batch, _expire, now=now))
-    return ended + _in_batches("guard", now, lambda batch: _end(batch, _end_guard, now=now))
+    ended = _in_batches("expire", now, partial(_end, _expire, now=now))
+    return ended + _in_batches("guard", now, partial(_end, _end_guard, now=now))
 
 
-def _in_batches(kind: str, now: datetime, work: Callable[[list[DueRental]], None]) -> int:
-    looked_at = 0
-    while batch := claim(kind, now=now):
-        work(batch)
+def _in_batches(kind: str, now: datetime, work: Callable[[list[DueRental], Held, SweepClock], None]) -> int:
+    looked_at, clock = 0, SweepClock(now)
+    while batch := claim(kind, now=now, clock=clock):
+        work(batch, hold(batch, clock), clock)
         looked_at += len(batch)
         if len(batch) < policy.CHECK_BATCH:
             break
     return looked_at
 
 
-def _check(batch: list[DueRental], *, now: datetime) -> None:
-    again: dict[int, datetime] = {}
+def _check(batch: list[DueRental], held: Held, clock: SweepClock, *, now: datetime) -> None:
+    answered: list[Heard] = []
     unheard: dict[int, list[Heard]] = {}
-    for heard in _ask(batch, now=now):
+    for heard in _ask(batch, held, now=now):
+        held.keep()
         if heard.status is None:
             unheard.setdefault(heard.provider.pk, []).append(heard)
             continue
         news.settle(heard.due, heard.status, provider=heard.provider, now=now)
-        _cancel_again(heard, now=now)
-        seconds = heard.provider.check_seconds if Can.STATUS in heard.adapter.can else SELDOM_SECONDS
-        again[heard.due.due_id] = next_check(heard.due.row, interval_seconds=seconds, now=now)
-    put_back(again)
+        answered.append(heard)
+    _cancel_again(answered, held, now=now)
+    at = clock.counted_from()
+    put_back({one.due.due_id: _next_check(one, now=at) for one in answered})
     for provider_id, silent in unheard.items():
-        _silent(provider_id, silent, now=now)
+        _silent(provider_id, silent, now=at)
+
+
+def _next_check(heard: Heard, *, now: datetime) -> datetime:
+    seconds = heard.provider.check_seconds if Can.STATUS in heard.adapter.can else SELDOM_SECONDS
+    return next_check(heard.due.row, interval_seconds=seconds, now=now)
 
 
 def _silent(provider_id: int, silent: Sequence[Heard], *, now: datetime) -> None:
@@ -105,11 +112,20 @@ def _silent(provider_id: int, silent: Sequence[Heard], *, now: datetime) -> None
     news.failed([one.due for one in silent], reason=error.code if error else "unheard", now=now)
 
 
-def _end(batch: list[DueRental], close: Callable[[Heard, datetime], None], *, now: datetime) -> None:
-    for heard in _ask(batch, now=now):
+def _end(
+    close: Callable[[Heard, datetime], None],
+    batch: list[DueRental],
+    held: Held,
+    _clock: SweepClock,
+    *,
+    now: datetime,
+) -> None:
+    for heard in _ask(batch, held, now=now):
+        held.keep()
         if heard.status is not None:
             news.settle(heard.due, heard.status, provider=heard.provider, now=now)
         close(heard, now)
+        held.let_go([heard.due.due_id])
 
 
 def _expire(heard: Heard, now: datetime) -> None:
@@ -131,26 +147,27 @@ def _end_guard(heard: Heard, now: datetime) -> None:
     put_back({heard.due.due_id: now + TRY_END_AGAIN})
 
 
-def _cancel_again(heard: Heard, *, now: datetime) -> None:
-    """Repeat a cancel that was lost on its way (U10)."""
-    row = heard.due.row
-    if row.cancel_requested_at is None or row.cancel_requested_at > now - RESEND_AFTER:
-        return
-    if Can.CANCEL_RENTAL not in heard.adapter.can or not row.is_open:
-        return
-    try:
-        cost_back = send(heard.adapter.cancel_rental(upstream_ref=heard.due.upstream_ref))
-    except ProviderError:
-        return
-    asked_at = row.cancel_requested_at
-    close_cancelled(row, heard.provider, cost_back=cost_back, asked_at=asked_at, now=now)
+def _cancel_again(answered: list[Heard], held: Held, *, now: datetime) -> None:
+    """Repeat cancels that were lost on their way (U10)."""
+    calls = []
+    for heard in answered:
+        row, asked_at = heard.due.row, heard.due.row.cancel_requested_at
+        if asked_at is None or asked_at > now - RESEND_AFTER:
+            continue
+        if Can.CANCEL_RENTAL in heard.adapter.can and row.is_open:
+            cancel = partial(heard.adapter.cancel_rental, upstream_ref=heard.due.upstream_ref)
+            calls.append(((row, heard.provider, asked_at), cancel))
+    for (row, provider, asked_at), cost_back, error in ask_all(calls, meanwhile=held.keep):
+        if error is None:
+            close_cancelled(row, provider, cost_back=cost_back, asked_at=asked_at, now=now)
 
 
-def _ask(batch: list[DueRental], *, now: datetime) -> list[Heard]:
+def _ask(batch: list[DueRental], held: Held, *, now: datetime) -> list[Heard]:
     """What the providers say: one list where it tells everything, single calls side by side elsewhere."""
     providers = Provider.objects.in_bulk({due.provider_id for due in batch})
     heard: list[Heard] = []
     singles: list[tuple[DueRental, Adapter]] = []
+    by_list = []
     for provider in providers.values():
         mine = [due for due in batch if due.provider_id == provider.pk]
         try:
@@ -159,9 +176,17 @@ def _ask(batch: list[DueRental], *, now: datetime) -> list[Heard]:
             note_failed([due.due_id for due in mine], reason=type(trouble).__name__, now=now, park=False)
             continue
         if Can.RENTAL_MESSAGES_IN_LIST in adapter.can:
-            told, mine = _ask_by_list(provider, adapter, mine, now=now)
-            heard += told
-        singles += [(due, adapter) for due in mine]
+            by_list.append(((provider, adapter, mine), adapter.list_rentals))
+        else:
+            singles += [(due, adapter) for due in mine]
+    for (provider, adapter, mine), listed, error in ask_all(by_list, meanwhile=held.keep):
+        if error is not None or listed is None:
+            heard += [Heard(one, provider, adapter, None, error) for one in mine]
+            continue
+        cancel_left_behind(provider, adapter, listed, now=now, meanwhile=held.keep)
+        told, missing = _read_list(provider, adapter, mine, listed)
+        heard += told
+        singles += [(due, adapter) for due in missing]
     adapters = {due.provider_id: adapter for due, adapter in singles}
     calls = []
     for due, adapter in singles:
@@ -169,22 +194,17 @@ def _ask(batch: list[DueRental], *, now: datetime) -> list[Heard]:
             calls.append((due, partial(adapter.rental_status, upstream_ref=due.upstream_ref)))
         else:  # only its callbacks tell anything
             heard.append(Heard(due, providers[due.provider_id], adapter, Status(UpstreamState.UNKNOWN), None))
-    for due, status, error in ask_all(calls):
+    for due, status, error in ask_all(calls, meanwhile=held.keep):
         if isinstance(error, UnknownToUpstream):
             status = Status(UpstreamState.GONE)
         heard.append(Heard(due, providers[due.provider_id], adapters[due.provider_id], status, error))
     return heard
 
 
-def _ask_by_list(
-    provider: Provider, adapter: Adapter, due: list[DueRental], *, now: datetime
+def _read_list(
+    provider: Provider, adapter: Adapter, due: list[DueRental], listed: Sequence[ListedLease]
 ) -> tuple[list[Heard], list[DueRental]]:
     """Answers from one list, and the rentals that it does not show, to be asked about singly."""
-    try:
-        listed: Sequence[ListedLease] = send_all(adapter.list_rentals())
-    except ProviderError as error:
-        return [Heard(one, provider, adapter, None, error) for one in due], []
-    cancel_left_behind(provider, adapter, listed, now=now)
     shown = {lease.upstream_ref: lease for lease in listed}
     heard = [
         Heard(one, provider, adapter, _status(shown[one.upstream_ref]), None)

@@ -10,6 +10,7 @@ from typing import Any
 from activations import policy
 from activations.database import rows, run
 from activations.rental_queries import COLUMNS, RentalRow
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.receiving import Target, reference_of
 from providers.contract import Sms
 
@@ -42,6 +43,10 @@ WHERE r.provider_id = %(provider)s AND r.phone = %(phone)s AND r.rental_status =
 ORDER BY r.created_at DESC LIMIT 1
 """  # noqa: S608
 # Only rows that nobody holds: a locked one is being closed or claimed and needs no new time.
+KEEP = """
+UPDATE activations_rentaldue SET due_at = %(until)s WHERE id IN (
+    SELECT id FROM activations_rentaldue WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)
+"""
 PUT_BACK = """
 WITH free AS (
     SELECT id FROM activations_rentaldue WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
@@ -89,10 +94,17 @@ class DueRental:
         return [sms for sms in messages if reference_of(sms) not in known]
 
 
-def claim(kind: str, *, now: datetime) -> list[DueRental]:
-    """At most a batch of what is due of one kind; a killed worker's rows come back by themselves."""
-    facts = {"kind": kind, "now": now, "until": now + policy.CLAIM, "batch": policy.CHECK_BATCH}
+def claim(kind: str, *, now: datetime, clock: SweepClock) -> list[DueRental]:
+    """At most a batch of what was due of one kind when the sweep started; a killed worker's rows come back
+    by themselves.
+    """
+    facts = {"kind": kind, "now": now, "until": clock.now() + policy.CLAIM, "batch": policy.CHECK_BATCH}
     return [_due_rental(row) for row in rows(CLAIM, facts)]
+
+
+def hold(batch: Iterable[DueRental], clock: SweepClock) -> Held:
+    """The claimed rows, to be kept while their providers are asked."""
+    return Held(KEEP, [due.due_id for due in batch], clock)
 
 
 def rentals_by_reference(provider_id: int, refs: list[str]) -> list[DueRental]:

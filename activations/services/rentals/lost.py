@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -20,10 +21,12 @@ from activations.hints import tell_browser
 from activations.rental_models import RentalAttempt
 from activations.rental_queries import COLUMNS, RentalRow
 from activations.services import leases
+from activations.services.apart import ask_all
+from activations.services.checking.holding import Held, SweepClock
 from activations.services.checking.matching import match
 from activations.services.flaws import note_found_flaw
 from activations.services.rentals import news, steps
-from activations.services.rentals.claims import rentals_by_reference
+from activations.services.rentals.claims import KEEP, rentals_by_reference
 from activations.services.rentals.extending import not_extended, settle_extension
 from activations.services.steps import Failure
 from portal import errors
@@ -41,7 +44,7 @@ from providers.contract import (
     UpstreamState,
     WrongState,
 )
-from providers.http import send, send_all
+from providers.http import send
 from providers.models import Provider
 from providers.registry import adapter_for
 
@@ -104,34 +107,38 @@ def _reconcile_kind(kind: str, *, now: datetime) -> int:
         row = RentalRow(**{name: found.pop(name) for name in RentalRow._fields})
         lost = LostTerm(row=row, **found)
         grouped[lost.asked_id].append(lost)
+    held = Held(KEEP, (one.due_id for mine in grouped.values() for one in mine), SweepClock(now))
     for provider_id, mine in grouped.items():
+        held.keep()
         provider = Provider.objects.get(pk=provider_id)
         try:
             adapter = adapter_for(provider)
         except (KeyError, SecretUnreadable) as error:
             _wait_all(mine, reason=type(error).__name__, now=now)
-            continue
-        if kind == "extension":
-            for one in mine:
-                _find_extension(one, provider, adapter, now=now)
         else:
-            _find_rentals(mine, provider, adapter, now=now)
+            find = _find_extensions if kind == "extension" else _find_rentals
+            find(mine, provider, adapter, held, now=now)
+        held.let_go(one.due_id for one in mine)
     return sum(len(mine) for mine in grouped.values())
 
 
 # --- rents ---
 
 
-def _find_rentals(lost: list[LostTerm], provider: Provider, adapter: Adapter, *, now: datetime) -> None:
+def _find_rentals(
+    lost: list[LostTerm], provider: Provider, adapter: Adapter, held: Held, *, now: datetime
+) -> None:
     if Can.LIST_RENTALS not in adapter.can:
         for one in lost:
+            held.keep()
             _without_list(one, adapter, now=now)
+            held.let_go([one.due_id])
         return
-    try:
-        listed = send_all(adapter.list_rentals())
-    except ProviderError as error:
-        health.note_failure(provider.pk, error, now)
-        _wait_all(lost, reason=error.code, now=now)
+    [(_, listed, error)] = ask_all([(provider, adapter.list_rentals)], meanwhile=held.keep)
+    if error is not None or listed is None:
+        if error is not None:
+            health.note_failure(provider.pk, error, now)
+        _wait_all(lost, reason=error.code if error else "no list", now=now)
         return
     taken = {
         due.upstream_ref for due in rentals_by_reference(provider.pk, [one.upstream_ref for one in listed])
@@ -141,11 +148,13 @@ def _find_rentals(lost: list[LostTerm], provider: Provider, adapter: Adapter, *,
     matched = match(lost, free, by_reference=by_reference)
     is_telling = by_reference or all(one.created_at for one in free)
     for one in lost:
+        held.keep()
         found = matched.get(one.our_ref)
         if found or one.upstream_ref or is_telling:
             _decide(one, found, provider=provider, adapter=adapter, now=now)
         else:  # there is a rental that nobody has, but not whose it is
             _without_list(one, adapter, now=now)
+        held.let_go([one.due_id])
 
 
 def _decide(
@@ -225,16 +234,23 @@ def _cancel_there(lost: LostTerm, upstream_ref: str, *, adapter: Adapter, now: d
 # --- extensions ---
 
 
-def _find_extension(lost: LostTerm, provider: Provider, adapter: Adapter, *, now: datetime) -> None:
+def _find_extensions(
+    lost: list[LostTerm], provider: Provider, adapter: Adapter, held: Held, *, now: datetime
+) -> None:
+    questions = [
+        (one, partial(adapter.rental_status, upstream_ref=steps.upstream_ref_of(one.row))) for one in lost
+    ]
+    for one, status, error in ask_all(questions, meanwhile=held.keep):
+        held.let_go([one.due_id])
+        if error is None or isinstance(error, UnknownToUpstream):
+            _find_extension(one, status or Status(UpstreamState.GONE), provider, now=now)
+        else:
+            health.note_failure(provider.pk, error, now)
+            _wait(one, now=now)
+
+
+def _find_extension(lost: LostTerm, status: Status, provider: Provider, *, now: datetime) -> None:
     """By the end that the provider has: it moved, or it did not."""
-    try:
-        status = send(adapter.rental_status(upstream_ref=steps.upstream_ref_of(lost.row)))
-    except UnknownToUpstream:
-        status = Status(UpstreamState.GONE)
-    except ProviderError as error:
-        health.note_failure(provider.pk, error, now)
-        _wait(lost, now=now)
-        return
     assert lost.extends_from is not None
     moved = lost.extends_from + timedelta(hours=lost.term_hours) / 2
     if status.expire_at is not None and status.expire_at >= moved and status.state in OPEN:

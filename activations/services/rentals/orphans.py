@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,7 +25,12 @@ WHERE t.our_ref = ANY(%(our_refs)s) AND t.provider_id = %(provider)s
 
 
 def cancel_left_behind(
-    provider: Provider, adapter: Adapter, listed: Sequence[ListedLease], *, now: datetime
+    provider: Provider,
+    adapter: Adapter,
+    listed: Sequence[ListedLease],
+    *,
+    now: datetime,
+    meanwhile: Callable[[], None] | None = None,
 ) -> None:
     """Cancel there what settled attempts of ours left behind, or list it as money at risk."""
     named = {lease.upstream_ref: lease for lease in listed if lease.our_ref}
@@ -48,7 +53,7 @@ def cancel_left_behind(
         (row, partial(adapter.cancel_rental, upstream_ref=by_our_ref[row["our_ref"]].upstream_ref))
         for row in unwanted
     ]
-    for row, refunded_micros, error in ask_all(calls):
+    for row, refunded_micros, error in ask_all(calls, meanwhile=meanwhile):
         log.warning("rental_left_behind", rental=str(row["rental_id"]), cancelled=error is None)
         if isinstance(error, TooEarly | Unreachable):
             continue

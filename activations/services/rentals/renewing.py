@@ -16,8 +16,9 @@ from activations import policy
 from activations.database import move_rental, run
 from activations.hints import tell_browser
 from activations.rental_queries import RentalRow, first_term_hours
+from activations.services.checking.holding import SweepClock
 from activations.services.rentals import times
-from activations.services.rentals.claims import DueRental, claim, put_back
+from activations.services.rentals.claims import DueRental, claim, hold, put_back
 from activations.services.rentals.extending import extend_rental, extension_price, own_rental
 from activations.services.rentals.mails import tell_customer
 from activations.services.rentals.ordering import check_hours
@@ -68,10 +69,13 @@ def set_auto_renew(
 def renew_due_rentals(now: datetime | None = None) -> int:
     """Renew what is due; how many were looked at. Running it twice, or at two places, renews once."""
     now = now or timezone.now()
-    looked_at = 0
-    while batch := claim("renew", now=now):
+    looked_at, clock = 0, SweepClock(now)
+    while batch := claim("renew", now=now, clock=clock):
+        held = hold(batch, clock)
         for due in batch:
+            held.keep()
             _renew(due, now=now)
+            held.let_go([due.due_id])
         looked_at += len(batch)
         if len(batch) < policy.CHECK_BATCH:
             break
@@ -116,14 +120,17 @@ def _refused(due: DueRental, refusal: errors.PortalError, *, now: datetime) -> N
 def remind_due_rentals(now: datetime | None = None) -> int:
     """Tell by event and mail that an end is near; how many. A mail that fails comes again."""
     now = now or timezone.now()
-    batch = claim("remind", now=now)
+    clock = SweepClock(now)
+    batch = claim("remind", now=now, clock=clock)
+    held = hold(batch, clock)
     for due in batch:
+        held.keep()
         row = due.row
         tell_customer(row, about="renews_soon" if row.auto_renew else "ends_soon")
         with transaction.atomic():
             done = run(
                 "DELETE FROM activations_rentaldue WHERE id = %(id)s AND due_at <= %(claimed)s",
-                {"id": due.due_id, "claimed": now + policy.CLAIM},  # an extension plans another
+                {"id": due.due_id, "claimed": clock.now() + policy.CLAIM},  # an extension plans another
             )
             if done:
                 run(
@@ -131,4 +138,5 @@ def remind_due_rentals(now: datetime | None = None) -> int:
                     " VALUES (%(tenant)s, %(customer)s, 'rental.ends_soon', %(id)s, '{}', %(now)s)",
                     {"tenant": row.tenant_id, "customer": row.customer_id, "id": row.id, "now": now},
                 )
+        held.let_go([due.due_id])
     return len(batch)
