@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Set
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -18,6 +19,8 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 
 from portal.encryption import SecretUnreadable, decrypt, encrypt
+
+BATCH = 1_000
 
 
 def stored(session_key: str | None) -> str:
@@ -86,3 +89,13 @@ def forget_sessions(user_ids: Set[int]) -> int:
         if reader.decode(row.session_data).get(SESSION_KEY) in users
     ]
     return Session.objects.filter(pk__in=found).delete()[0]
+
+
+def forget_expired(*, before: datetime) -> int:
+    """Delete the sessions that ended before then; how many. A few at a time: a first run may find years of
+    them.
+    """
+    forgotten = 0
+    while keys := list(Session.objects.filter(expire_date__lt=before).values_list("pk", flat=True)[:BATCH]):
+        forgotten += Session.objects.filter(pk__in=keys, expire_date__lt=before).delete()[0]
+    return forgotten

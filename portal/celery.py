@@ -96,6 +96,7 @@ DAILY = (
     ("api.tasks.forget_old_requests", crontab(minute=10)),
     ("api.tasks.purge_marked_customers", crontab(hour=4, minute=30)),
     ("api.tasks.drop_idle_lists", crontab(hour=4, minute=10)),
+    ("accounts.tasks.forget_expired_sessions", crontab(hour=3, minute=50)),
     ("activations.tasks.audit_ledger", crontab(hour=3, minute=20)),
     ("providers.tasks.prune_old_charts", crontab(hour=4, minute=10)),
 )
