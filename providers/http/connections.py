@@ -5,9 +5,11 @@ A connection belongs to one call at a time: `take` hands it out, only a call tha
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
+from collections.abc import Iterable
 from functools import lru_cache
-from socket import socket
 from ssl import SSLContext
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -15,12 +17,14 @@ from urllib.parse import unquote
 import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import make_headers, parse_url
-from urllib3.util.connection import create_connection
+from urllib3.util.connection import allowed_gai_family, create_connection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from portal import addresses
+from providers.http.common import CONNECT_SECONDS
 
 KEPT_MOST = 64  # of each thread; the one that was used least lately is closed
+MOMENT_SECONDS = 0.001
 USUAL_PORTS = {"http": 80, "https": 443}
 
 
@@ -50,16 +54,17 @@ def place_of(url: str, *, is_guarded: bool) -> Place:
     return Place(origin, address.request_uri, headers)
 
 
-def take(place: Place, *, connect_seconds: float) -> HTTPConnection:
+def take(place: Place, *, deadline: float) -> HTTPConnection:
     """A connection to that place for one call, kept or new. Raises HTTPError, OSError, ValueError or
-    AddressRefused when there is none to be had.
+    AddressRefused when there is none to be had until then (of time.monotonic).
     """
     kept = _mine.connections.pop(place.origin, None)
     if kept is not None:
         if kept.is_connected:
             return kept
         kept.close()  # the other side closed it, or sent what nobody asked for
-    connection = _new(place, connect_seconds)
+    connection = _new(place)
+    connection.deadline = deadline
     try:
         connection.connect()
     except BaseException:
@@ -95,28 +100,53 @@ def _trust() -> SSLContext:
     return _mine.trust
 
 
-def _new(place: Place, connect_seconds: float) -> HTTPConnection:
+def _new(place: Place) -> _Plain:
     scheme, host, port, is_guarded = place.origin
     if scheme == "http":
-        plain = _GuardedPlain if is_guarded else HTTPConnection
-        return plain(host, port, timeout=connect_seconds)
-    secure = _GuardedSecurely if is_guarded else HTTPSConnection
-    return secure(host, port, timeout=connect_seconds, ssl_context=_trust())
+        return (_GuardedPlain if is_guarded else _Plain)(host, port)
+    return (_GuardedSecurely if is_guarded else _Securely)(host, port, ssl_context=_trust())
 
 
-class _GuardedPlain(HTTPConnection):
-    """Connects to nothing but addresses that were examined just now (W9)."""
+class _Plain(HTTPConnection):
+    """Tries the addresses of a name one after the other, CONNECT_SECONDS each, and all of them, with what a
+    secure connection says first, until the call's own time is over (U11).
+    """
 
-    def _new_conn(self) -> socket:
+    deadline = 0.0  # of time.monotonic
+
+    def _new_conn(self) -> socket.socket:
         failure: OSError = OSError("the name leads nowhere")
-        for _, address in addresses.resolve(self._dns_host, self.port or 0):
+        for address in self._addresses():
+            if time.monotonic() >= self.deadline:
+                break
+            where = (address, self.port or 0)
             try:
-                return create_connection(
-                    (address, self.port or 0), self.timeout, socket_options=self.socket_options
-                )
+                connection = create_connection(where, self._seconds(), socket_options=self.socket_options)
             except OSError as error:
                 failure = error
+            else:
+                connection.settimeout(self._seconds())
+                return connection
         raise failure
+
+    def _addresses(self) -> Iterable[str]:
+        found = socket.getaddrinfo(self._dns_host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        return dict.fromkeys(str(where[0]) for *_, where in found)
+
+    def _seconds(self) -> float:
+        """How long the next step may take; never none at all, which a socket would take for no limit."""
+        return min(max(self.deadline - time.monotonic(), MOMENT_SECONDS), CONNECT_SECONDS)
+
+
+class _Securely(_Plain, HTTPSConnection):
+    pass
+
+
+class _GuardedPlain(_Plain):
+    """Connects to nothing but addresses that were examined just now (W9)."""
+
+    def _addresses(self) -> Iterable[str]:
+        return [address for _, address in addresses.resolve(self._dns_host, self.port or 0)]
 
 
 class _GuardedSecurely(_GuardedPlain, HTTPSConnection):

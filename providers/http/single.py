@@ -17,7 +17,6 @@ from portal import addresses
 from portal.addresses import AddressRefused
 from providers.contract import Call, OutcomeUnknown, ProviderError, Reply, T, Unreachable
 from providers.http.common import (
-    CONNECT_SECONDS,
     PAGES_MAX,
     body_of,
     headers_of,
@@ -77,7 +76,7 @@ def _exchange(call: Call[Any], deadline: float) -> Reply:
         place = place_of(call.url, is_guarded=is_guarded(call))
         headers = {**place.headers, **headers_of(call)}
         request = write_request(call.method, _target(place, call), headers, body_of(call))
-        connection = take(place, connect_seconds=min(CONNECT_SECONDS, call.timeout_seconds))
+        connection = take(place, deadline=deadline)
         is_kept = False
         try:
             limit(connection.sock, deadline)

@@ -35,6 +35,66 @@ def answering(wire, answer, then="close"):
     wire.answer = once
 
 
+# --- how it gets there ---
+
+
+@pytest.fixture
+def unanswered():
+    """Makes addresses of this machine at which nobody takes a connection, on one port."""
+    opened = []
+
+    def make(*hosts, port=0):
+        for host in hosts:
+            listener = socket.create_server((host, port), backlog=0)
+            port = listener.getsockname()[1]
+            opened.append(listener)
+            for _ in range(4):  # more than may wait
+                waiting = socket.socket()
+                waiting.setblocking(False)
+                waiting.connect_ex((host, port))
+                opened.append(waiting)
+        return port
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """A name of these addresses."""
+
+    def name(*hosts):
+        real = socket.getaddrinfo
+
+        def found(host, port, *args, **facts):
+            asked = hosts if host == "many.example" else [host]
+            return [each for one in asked for each in real(one, port, *args, **facts)]
+
+        monkeypatch.setattr("socket.getaddrinfo", found)
+        return "many.example"
+
+    return name
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_u11_many_addresses_that_do_not_answer_take_the_time_of_one_call(unanswered, named, scheme):
+    hosts = [f"127.0.0.{number}" for number in range(2, 6)]
+    port = unanswered(*hosts)
+
+    with within(1.8), pytest.raises(Unreachable):
+        send(call(f"{scheme}://{named(*hosts)}:{port}", timeout_seconds=1.0))
+
+
+def test_u11_an_address_that_answers_is_reached_behind_one_that_does_not(
+    unanswered, named, wire, monkeypatch
+):
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.3)
+    unanswered("127.0.0.2", port=wire.port)
+
+    assert send(call(f"http://{named('127.0.0.2', '127.0.0.1')}:{wire.port}")) == "ok"
+
+
 # --- what leaves ---
 
 
