@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db.models import F, QuerySet
@@ -70,6 +70,12 @@ def people(customers: QuerySet[Customer]) -> QuerySet[Customer]:
 def customers_of(tenant: Tenant) -> QuerySet[Customer]:
     """The newest first."""
     return people(Customer.objects.filter(tenant=tenant)).order_by("-created_at", "-id")
+
+
+def nobodys_among(customer_ids: Collection[int]) -> set[int]:
+    """Those of these accounts that are nobody's customers."""
+    rows = Customer.objects.filter(pk__in=customer_ids, is_internal=True)
+    return set(rows.values_list("pk", flat=True))
 
 
 def marked_before(moment: datetime) -> QuerySet[Customer]:

@@ -48,7 +48,7 @@ WITH m AS (SELECT coalesce(
 f AS (SELECT CASE WHEN %(before)s >= m.at THEN m.at ELSE %(last_day)s END AS at FROM m)
 SELECT %(before)s AS upto, ({counted} AND a.created_at >= (SELECT at FROM f) AND a.created_at < %(before)s)
 UNION ALL
-SELECT least((SELECT at FROM f), (a.day + 1)::timestamp AT TIME ZONE 'UTC'), sum(a.count)::bigint
+SELECT least((SELECT at FROM f), (a.day + 1)::timestamp AT TIME ZONE 'UTC'), sum({stored})::bigint
 FROM activations_historycount a
 WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count}
     AND (a.day < %(last_day)s::date OR %(before)s >= (SELECT at FROM m))
@@ -61,7 +61,7 @@ TOTAL = """
 WITH m AS (SELECT coalesce(
     (SELECT counted_until FROM activations_historymark WHERE tenant_id = %(tenant)s), %(epoch)s) AS at)
 SELECT
-    (SELECT coalesce(sum(a.count), 0) FROM activations_historycount a
+    (SELECT coalesce(sum({stored}), 0) FROM activations_historycount a
      WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count}
        AND a.day >= %(first_day)s::date
        AND (a.day < %(last_day)s::date OR %(before)s >= (SELECT at FROM m)))::bigint
@@ -74,7 +74,7 @@ SELECT
 # The same where no span is asked for; half of a total's cost is to plan it.
 TOTAL_EVER = """
 SELECT
-    (SELECT coalesce(sum(a.count), 0) FROM activations_historycount a
+    (SELECT coalesce(sum({stored}), 0) FROM activations_historycount a
      WHERE a.tenant_id = %(tenant)s AND {whose} AND {states}{unreported_count})::bigint
     + ({counted} AND a.created_at >= coalesce(
         (SELECT counted_until FROM activations_historymark WHERE tenant_id = %(tenant)s), %(epoch)s))
@@ -88,6 +88,7 @@ WHERE coalesce(m.counted_until, %(epoch)s) < %(before)s AND EXISTS (
 ORDER BY m.counted_until NULLS FIRST LIMIT %(most)s
 """
 COUNT = "SELECT history_count(%(tenant)s::bigint, %(until)s)"
+NOBODYS = "SELECT customer_id FROM activations_contract WHERE tenant_id = %(tenant)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def history_page(
     limit: int,
     cursor: Cursor | None = None,
 ) -> HistoryPage:
-    """Page `page` (from 1) of `limit` orders of a tenant, or of one customer; unsold ones are left out.
+    """Page `page` (from 1) of `limit` orders of a tenant's customers, or of one; unsold ones are left out.
+    What marketplaces took is in no tenant's list: their accounts are nobody's customers.
 
     With a cursor: the page after it, whatever `page` says.
     """
@@ -151,17 +153,18 @@ def history_page(
         customer_id = _customer(tenant_id, narrow.customer_external_id, customer_id)
         if customer_id is None:
             return HistoryPage([], 0, None)
-    params = _params(tenant_id, customer_id, narrow)
+    owners = _owners(tenant_id, customer_id)
+    params = _params(tenant_id, owners, narrow)
     skipped, below = 0 if cursor else (page - 1) * limit, None
     if skipped:
-        below, skipped = _begin(customer_id, narrow, params, skipped)
+        below, skipped = _begin(owners, narrow, params, skipped)
     params |= {**(cursor._asdict() if cursor else {}), "below": below}
     # Limit and offset stand in the statement: a plan made without knowing them sorts a tenth of the table.
     after = _after(narrow, has_cursor=cursor is not None, is_deep=below is not None)
     statement = PAGE.format(
-        total=_total(customer_id, narrow),
+        total=_total(owners, narrow),
         columns=SHOWN,
-        where=_where(customer_id, narrow),
+        where=_where(owners, narrow),
         after=after,
         limit=limit,
         offset=skipped,
@@ -171,9 +174,9 @@ def history_page(
     if last[1] is None:
         return HistoryPage([], total, None)
     rows = shown_from(values[4:] for values in found)
-    owners = [values[3] for values in found]
+    names = [values[3] for values in found]
     following = Cursor(EPOCH + timedelta(microseconds=last[1]), last[2]) if len(found) == limit else None
-    return HistoryPage(list(zip(rows, owners, strict=True)), total, following)
+    return HistoryPage(list(zip(rows, names, strict=True)), total, following)
 
 
 def history_span(
@@ -206,18 +209,35 @@ def count_due(*, now: datetime) -> int:
 def _customer(tenant_id: int, external_id: str, within: int | None) -> int | None:
     """The customer that a filter names, if he is this tenant's and (where one is given) that very one."""
     found = fetch_all(
-        "SELECT id FROM accounts_customer WHERE tenant_id = %(tenant)s AND external_id = %(external_id)s",
+        "SELECT id FROM accounts_customer"
+        " WHERE tenant_id = %(tenant)s AND external_id = %(external_id)s AND NOT is_internal",
         {"tenant": tenant_id, "external_id": external_id},
     )
     return found[0][0] if found and within in (None, found[0][0]) else None
 
 
-def _params(tenant_id: int, customer_id: int | None, narrow: HistoryFilter) -> dict[str, Any]:
+class _Owners(NamedTuple):
+    """Whose orders a list has: one customer's, or all of a tenant without those of `nobodys` accounts."""
+
+    customer_id: int | None
+    nobodys: list[int]
+
+
+def _owners(tenant_id: int, customer_id: int | None) -> _Owners:
+    """Asked for beforehand: few tenants sell to marketplaces, and without such a condition a page is found in
+    the index alone.
+    """
+    found = fetch_all(NOBODYS, {"tenant": tenant_id}) if customer_id is None else []
+    return _Owners(customer_id, [one for (one,) in found])
+
+
+def _params(tenant_id: int, owners: _Owners, narrow: HistoryFilter) -> dict[str, Any]:
     start, before = min(narrow.created_from or EPOCH, LAST_DAY), narrow.created_before or LAST_DAY
     first_day = _midnight(start) if start == _midnight(start) else _midnight(start) + timedelta(days=1)
     return {
         "tenant": tenant_id,
-        "customer": customer_id,
+        "customer": owners.customer_id,
+        "nobodys": owners.nobodys,
         "sms_status": list(narrow.sms_status),
         "activation_status": list(narrow.activation_status),
         "billing_status": list(narrow.billing_status),
@@ -234,12 +254,12 @@ def _midnight(moment: datetime) -> datetime:
 
 
 def _begin(
-    customer_id: int | None, narrow: HistoryFilter, params: dict[str, Any], skipped: int
+    owners: _Owners, narrow: HistoryFilter, params: dict[str, Any], skipped: int
 ) -> tuple[datetime, int]:
     """Where the stretch ends that a page lies in, which begins after so many orders; how many of them are in
     that stretch.
     """
-    statement = STRETCHES.format(**_words(customer_id, narrow))
+    statement = STRETCHES.format(**_words(owners, narrow))
     for upto, count in fetch_all(statement, params, is_one_of_few=False):
         if skipped < count:
             return upto, skipped
@@ -257,9 +277,11 @@ def _after(narrow: HistoryFilter, *, has_cursor: bool, is_deep: bool) -> str:
     return "".join(condition for condition, holds in conditions.items() if holds)
 
 
-def _where(customer_id: int | None, narrow: HistoryFilter) -> str:
-    """Conditions on the orders of one owner, the span of time aside. Values go through params."""
-    whose = "" if customer_id is None else " AND a.customer_id = %(customer)s"
+def _where(owners: _Owners, narrow: HistoryFilter) -> str:
+    """Conditions on the orders of these owners, the span of time aside. Values go through params."""
+    whose = " AND a.customer_id <> ALL(%(nobodys)s)" if owners.nobodys else ""
+    if owners.customer_id is not None:
+        whose = " AND a.customer_id = %(customer)s"
     unreported = " AND a.report_status IS NULL" if narrow.exclude_reported else ""
     return (
         f"a.tenant_id = %(tenant)s{whose} AND a.lease_state <> '{HIDDEN}' AND {_states(narrow)}{unreported}"
@@ -274,16 +296,25 @@ def _states(narrow: HistoryFilter) -> str:
     return " AND ".join(asked) or "true"
 
 
-def _total(customer_id: int | None, narrow: HistoryFilter) -> str:
+def _total(owners: _Owners, narrow: HistoryFilter) -> str:
     is_ever = narrow.created_from is None and narrow.created_before is None
-    return (TOTAL_EVER if is_ever else TOTAL).format(**_words(customer_id, narrow))
+    return (TOTAL_EVER if is_ever else TOTAL).format(**_words(owners, narrow))
 
 
-def _words(customer_id: int | None, narrow: HistoryFilter) -> dict[str, str]:
-    """What the statements over stored counts say of the filter."""
+def _words(owners: _Owners, narrow: HistoryFilter) -> dict[str, str]:
+    """What the statements over stored counts say of the filter. A tenant's counts hold everybody's orders, so
+    those of accounts that are nobody's are taken off.
+    """
+    whose, stored = "a.customer_id IS NULL", "a.count"
+    if owners.customer_id is not None:
+        whose = "a.customer_id = %(customer)s"
+    elif owners.nobodys:
+        whose = "(a.customer_id IS NULL OR a.customer_id = ANY(%(nobodys)s))"
+        stored = "CASE WHEN a.customer_id IS NULL THEN a.count ELSE -a.count END"
     return {
-        "whose": "a.customer_id IS NULL" if customer_id is None else "a.customer_id = %(customer)s",
+        "whose": whose,
+        "stored": stored,
         "states": _states(narrow),
         "unreported_count": " AND a.report_status = ''" if narrow.exclude_reported else "",
-        "counted": f"SELECT count(*) FROM activations_activation a WHERE {_where(customer_id, narrow)}",  # noqa: S608
+        "counted": f"SELECT count(*) FROM activations_activation a WHERE {_where(owners, narrow)}",  # noqa: S608
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from accounts.queries import nobodys_among
 from activations.queries import ActivationRow, channels_of, row_by_id
 from activations.rental_queries import rental_message, rental_row_by_id
 from api.retail import examples, rental_schema, rentals, wire
@@ -67,18 +68,30 @@ EVERYBODYS: dict[str, tuple[str, ...]] = {
 
 
 def names(events: Sequence[Event]) -> dict[int, Names]:
-    """What each event is called; events that have no name here are told to nobody."""
+    """What each event is called; events that have no name here are told to nobody. Accounts that are nobody's
+    customers are not named to anybody (activations.history).
+    """
     orders = [
         event.order_id for event in events if event.type == "activation.sms_received" and event.order_id
     ]
     channels = {str(order): channel for order, channel in channels_of(orders).items()} if orders else {}
-    return {event.pk: _names_of(event, channels.get(str(event.order_id), "")) for event in events}
+    nobodys = nobodys_among({event.customer_id for event in events if event.customer_id is not None})
+    return {
+        event.pk: _names_of_nobodys(event)
+        if event.customer_id in nobodys
+        else _names_of(event, channels.get(str(event.order_id), ""))
+        for event in events
+    }
+
+
+def _names_of_nobodys(event: Event) -> Names:
+    return Names(tenant=(RECEIVED_BY_TENANT,)) if event.type == "activation.sms_received" else Names()
 
 
 def _names_of(event: Event, channel: str) -> Names:
     if event.type == "activation.sms_received":
         if event.customer_id is None:
-            return Names(tenant=(RECEIVED_BY_TENANT,))
+            return _names_of_nobodys(event)
         if channel == "handler":  # F18; a reseller's endpoint may have asked for that name alone
             return Names((RECEIVED, RECEIVED_HANDLER), (RECEIVED_HANDLER,))
         return Names((RECEIVED,), (RECEIVED,))

@@ -8,7 +8,8 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from activations.history import Cursor, HistoryFilter, count_due, history_page
-from activations.models import Activation, HistoryCount, HistoryMark
+from activations.models import Activation, Contract, HistoryCount, HistoryMark
+from activations.services.marketplace.contracts import open_contract
 from tests.factories import ActivationFactory, CustomerFactory, OfferFactory
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
@@ -43,6 +44,16 @@ def orders(customer):
         lease_state="unsold"
     )
     count(NOW)
+
+
+@pytest.fixture
+def sold(customer):
+    """A contract with a marketplace, which took numbers every few hours; to be asked for before `orders`."""
+    contract = open_contract(Contract(tenant=customer.tenant, name="OnlineSim", rub_per_usd=90))
+    for number, state in enumerate(STATES * 3):
+        created = NOW - timedelta(hours=11 * number, minutes=7)
+        ActivationFactory(customer=contract.customer, created_at=created, customer_price_micros=0, **state)
+    return contract.customer
 
 
 def count(now):
@@ -93,6 +104,20 @@ def test_every_total_is_the_number_of_rows(customer, orders, of_all):
         found = page(customer, of_all=of_all, **narrow, **span)
         assert (found.total, found.next) == (len(found.rows), None), (narrow, span)
     assert total(customer, of_all=of_all) == (24 if of_all else 12)
+
+
+def test_what_marketplaces_took_is_no_customers_order(customer, sold, orders):
+    ActivationFactory(customer=sold, created_at=NOW, customer_price_micros=0)  # beyond the mark
+    for narrow, span in product(FILTERS, SPANS):
+        whole = page(customer, of_all=True, **narrow, **span)
+        assert whole.total == len(whole.rows), (narrow, span)
+        assert sold.external_id not in {owner for _, owner in whole.rows}
+        for number in (1, 2, 3, 6):
+            found = page(customer, of_all=True, limit=4, number=number, **narrow, **span)
+            assert found.rows == whole.rows[(number - 1) * 4 : number * 4], (narrow, span, number)
+    assert total(customer, of_all=True) == 24
+    assert page(customer, of_all=True, customer_external_id=sold.external_id).rows == []
+    assert total(sold) == 19
 
 
 def test_t3_a_customer_of_another_tenant_is_found_nowhere(customer, orders):
@@ -158,6 +183,8 @@ def test_b3_what_is_no_cursor_is_none(text):
 
 def test_a_page_and_its_total_are_one_statement(customer, orders, django_assert_num_queries):
     with django_assert_num_queries(1):
+        page(customer)
+    with django_assert_num_queries(2):  # the other one: which accounts are nobody's
         page(customer, of_all=True)
 
 

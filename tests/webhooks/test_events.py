@@ -7,7 +7,9 @@ import pytest
 from django.db import transaction
 
 from accounts.services import set_customer_status
+from activations.models import Contract
 from activations.rental_models import RentalMessage
+from activations.services.marketplace.contracts import open_contract
 from billing.models import Wallet
 from tests.certificates import self_signed
 from tests.factories import ActivationFactory, RentalFactory, fund
@@ -107,6 +109,23 @@ def test_f18_a_reseller_who_asked_for_the_handlers_name_alone_is_told_by_it(tena
     dispatch_due(now=NOW)
 
     assert told(ours) == ["alternative.activation.updated"]
+
+
+def test_of_an_account_that_is_nobodys_customer_a_message_is_told_without_it_and_nothing_else(tenant):
+    account = open_contract(Contract(tenant=tenant, name="OnlineSim", rub_per_usd=90)).customer
+    ours = make_endpoint(tenant, "https://8.8.8.8/", event_types=EVERYTHING)
+    order = ActivationFactory(customer=account, customer_price_micros=0, billed=True, channel="onlinesim")
+    rental = RentalFactory(customer=account, customer_price_micros=0)
+    for type_ in ("activation.sms_received", "activation.finalized", "activation.number_replaced"):
+        happened(account, type_, order_id=order.pk)
+    happened(account, "rental.created", order_id=rental.pk)
+    happened(account, "wallet.low_balance")
+
+    dispatch_due(now=NOW)
+
+    assert told(ours) == ["activation.updated"]
+    data = data_of(Event.objects.get(type="activation.sms_received", order_id=order.pk), "activation.updated")
+    assert (data["sms_code"], data.get("customer_id")) == ("123456", None)
 
 
 def test_what_nobody_asked_for_is_told_to_nobody(tenant, customer):
