@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +24,7 @@ from unfold.widgets import (
 
 from accounts.keys import issue_key
 from accounts.models import ApiKey, Customer, Domain, Installation, Member, Tenant, User
-from accounts.queries import customers_of, people
+from accounts.queries import customers_of, nobodys_among, people
 from accounts.services import create_member, set_customer_status, set_tenant_status
 from accounts.unblocking import unblock_by_staff
 from portal.admin import (
@@ -192,8 +194,26 @@ class MemberAdmin(ScopedAdmin):
         return go_to(request, Member)
 
 
+ROW_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+# One sentence for each status, in the order of the list below it.
+STATUS_TEXT = (
+    "Active: he may do everything. Paused: he signs in and reads, but buys nothing. Disabled: his keys and"
+    " pages are closed, but for the page of his account. Marked for deletion: he buys nothing, his keys are"
+    f" closed, and {settings.PURGE_AFTER_DAYS} days after the mark his login, e-mail, keys, webhooks and"
+    " messages are erased for good; until then another status takes the mark back. His id, orders and money"
+    " stay on record. What is open now ends normally, whatever the status; nothing is erased before."
+)
+
+
 class StatusForm(BaseDialogForm):
+    """Begins with the status that he has."""
+
     status = forms.ChoiceField(choices=Customer.Status.choices, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        here = Customer.objects.filter(pk=self.object_id).values_list("status", flat=True)
+        self.fields["status"].initial = here.first()
 
 
 @admin.register(Customer)
@@ -215,11 +235,27 @@ class CustomerAdmin(ScopedAdmin):
     fields = ["external_id", "tenant", "user", "status", "group", "max_active", "blocked_until",
               "unblocks_used", "created_at", "updated_at", "marked_at", "purged_at"]  # fmt: skip
     readonly_fields = ["external_id", "tenant", "user", "status", "unblocks_used", "created_at", "updated_at",
-                       "marked_at", "purged_at"]  # fmt: skip
+                       "marked_at", "purged_at", "is_internal"]  # fmt: skip
     actions_detail = ["change_status", "end_pause"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
         return people(super().get_queryset(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """An account of the portal's own is in no list, but its orders and its wallet lead to its page."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None and ROW_ID.fullmatch(object_id):
+            found = super().get_queryset(request).filter(pk=object_id, is_internal=True).first()
+        return found
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*self.fields, "is_internal"] if obj and obj.is_internal else self.fields
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes an account of the portal's own. Dialogs ask with an id, as the address has it."""
+        row_id = str(obj.pk if isinstance(obj, Customer) else obj)
+        is_nobodys = ROW_ID.fullmatch(row_id) and nobodys_among([int(row_id)])
+        return super().has_change_permission(request, obj) and not is_nobodys
 
     @display(description="status", label=STATUS_COLORS)
     def show_status(self, customer: Customer) -> str:
@@ -233,8 +269,7 @@ class CustomerAdmin(ScopedAdmin):
         "Change status",
         permission="change",
         form=StatusForm,
-        text="Paused: no orders. Disabled: nothing at all. Marked for deletion: the same, and his data"
-        " is erased a month later. Running numbers end normally.",
+        text=STATUS_TEXT,
         submit="Change",
     )
     def change_status(self, request: HttpRequest, form: StatusForm, object_id: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.keys import digest
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Customer
 from activations.models import Activation, Check
 from billing.models import PriceRule
 from portal.admin import ScopedAdmin
@@ -20,6 +20,7 @@ from portal.navigation import SUBJECTS
 from tests.access.matrix import DIALOGS, TABLES
 from tests.access.walk import example
 from tests.access.world import CODE, TEXT, fingerprint
+from tests.factories import ActivationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -231,6 +232,40 @@ def test_only_support_and_above_may_pause_a_customer(acme):
     customer.refresh_from_db()
     assert (answer.status_code, customer.status) == (200, "paused")
     assert answer["HX-Redirect"] == f"/admin/accounts/customer/{customer.pk}/change/"
+
+
+def test_the_dialog_of_a_customers_status_says_what_is_erased_when_and_begins_with_his_own(acme):
+    customer = acme.rows["accounts.customer"]
+    Customer.objects.filter(pk=customer.pk).update(status="disabled")
+    place = reverse("admin:accounts_customer_change_status", args=[customer.pk])
+
+    page = acme.client("owner").get(place).content.decode()
+
+    assert "30 days after the mark his login, e-mail, keys, webhooks and messages are erased for good" in page
+    assert re.search(r'<option value="disabled"\s+selected', page)
+
+
+def test_the_account_of_a_marketplace_can_be_looked_at_and_not_changed(acme, globex):
+    account = acme.rows["activations.contract"].customer
+    ActivationFactory(customer=account, customer_price_micros=0)
+    page, owner = f"/admin/accounts/customer/{account.pk}/change/", acme.client("owner")
+    order = Activation.objects.get(customer=account)
+
+    assert page in owner.get(f"/admin/activations/activation/{order.pk}/change/").content.decode()
+    shown = owner.get(page)
+    assert shown.status_code == 200
+    assert 'name="_save"' not in shown.content.decode()
+    assert "change_status" not in shown.content.decode()
+    given = {"_form_submitted": "on", "status": "disabled"}
+    for name in ("change_status", "end_pause"):
+        place = reverse(f"admin:accounts_customer_{name}", args=[account.pk])
+        assert owner.post(place, given).status_code == 403
+    assert owner.post(page, {"group": "vip"}).status_code == 403
+    account.refresh_from_db()
+    assert (account.status, account.group) == ("active", "")
+
+    assert account.external_id not in owner.get("/admin/accounts/customer/").content.decode()
+    assert globex.client("owner").get(page).status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)
