@@ -219,10 +219,11 @@ def rows_called(*, tenant_id: int, customer_id: int, hex_ids: Sequence[str]) -> 
 def find_any(*, tenant_id: int | None, reference: str) -> Activation | None:
     """The newest activation that a public id of any dialect, or the phone of an open one, names.
 
-    The phone may be written as the pages show it (`+1 212-210-0002`).
+    The phone may be written as the pages show it (`+1 212-210-0002`), an id in capitals too.
     `tenant_id` None: anybody's (operators).
     """
-    wanted = Q(hex_id=reference) | Q(ord_id=reference)
+    public_id = reference.lower()
+    wanted = Q(hex_id=public_id) | Q(ord_id=public_id)
     if PHONE.fullmatch(reference):
         wanted |= Q(phone=clean_phone(reference), activation_status="active")
     if reference.isascii() and reference.isdigit() and int(reference) < 2**63:

@@ -302,9 +302,9 @@ def newest_messages(rows: Sequence[RentalRow], *, most: int) -> dict[UUID, list[
 def find_any_rental(*, tenant_id: int | None, reference: str) -> Rental | None:
     """The newest rental that a public id of any dialect, or the phone of a running one, names.
 
-    `tenant_id` None: anybody's (operators).
+    An id may be written in capitals too. `tenant_id` None: anybody's (operators).
     """
-    wanted = Q(rnt_id=reference)
+    wanted = Q(rnt_id=reference.lower())
     if PHONE.fullmatch(reference):
         wanted |= Q(phone=clean_phone(reference), rental_status="active")
     if reference.isascii() and reference.isdigit() and int(reference) < 2**63:

@@ -10,10 +10,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SMS = "/test/api/v1/sandbox/sms"
 
 
-@pytest.mark.parametrize("by", ["activation", "phone"])
+@pytest.mark.parametrize("by", ["activation", "ACTIVATION", "phone"])
 def test_a_test_message_arrives(tester, shop, by):
     _, ordered = tester.order()
-    named = {"activation": ordered["activation_id"]} if by == "activation" else {"phone": ordered["phone"]}
+    hex_id = ordered["activation_id"]
+    named = {
+        "activation": {"activation": hex_id},
+        "ACTIVATION": {"activation": hex_id.upper()},
+        "phone": {"phone": ordered["phone"]},
+    }[by]
 
     assert tester.post(SMS, {**named, "text": "Code: 55123", "sender": "Tester"}) == (
         200,
