@@ -15,11 +15,14 @@ UNITS = {"_micros": (DOLLAR, "USD"), "_ppm": (PERCENT, "%")}  # by the end of a 
 
 
 class ScaledField(forms.DecimalField):
-    """A number as people type it; cleaned, it is the whole number of `1 / scale` that the column holds."""
+    """A number as people type it; cleaned, it is the whole number of `1 / scale` that the column holds.
 
-    def __init__(self, *, scale: int, **kwargs: Any) -> None:
+    `places`: how many digits may follow the point; None: as many as the column can hold.
+    """
+
+    def __init__(self, *, scale: int, places: int | None = None, **kwargs: Any) -> None:
         self.scale = scale
-        places = len(str(scale)) - 1
+        places = len(str(scale)) - 1 if places is None else places
         super().__init__(max_digits=12 + places, decimal_places=places, **kwargs)
 
     def clean(self, value: Any) -> Any:

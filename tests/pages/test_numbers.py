@@ -345,7 +345,17 @@ def test_b3_an_odd_low_balance_is_refused_beside_its_field(store, typed):
 
     assert answer.status_code == 422
     assert 'id="id_low_balance_error"' in answer.content.decode()
+    assert "Low balance: enter " in words(answer)
     assert low_balance(store.customer) == 3_000_000
+
+
+@pytest.mark.parametrize("typed", ["0.005", "7.509", "1.000001", "5e-3"])
+def test_a_low_balance_is_of_whole_cents(store, typed):
+    answer = store.signed_in().post("/wallet/low/", {"low_balance": typed})
+
+    assert answer.status_code == 422
+    assert "Low balance: enter whole cents, with two digits after the point at most." in words(answer)
+    assert low_balance(store.customer) is None
 
 
 def low_balance(customer):
