@@ -9,6 +9,9 @@ from typing import Any, TypeVar, cast
 from allauth.account import forms
 from allauth.account.adapter import get_adapter
 from allauth.core import context
+from allauth.mfa.base import forms as second_step
+from allauth.mfa.recovery_codes import forms as recovery_codes
+from allauth.mfa.totp import forms as app
 from django import forms as plain
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -63,6 +66,30 @@ class LoginForm(KnownFieldsOnly, forms.LoginForm):
 
 
 class ChangePasswordForm(KnownFieldsOnly, forms.ChangePasswordForm):
+    pass
+
+
+class ReauthenticateForm(KnownFieldsOnly, forms.ReauthenticateForm):
+    pass
+
+
+class SecondStepForm(KnownFieldsOnly, second_step.AuthenticateForm):
+    pass
+
+
+class SecondStepAgainForm(KnownFieldsOnly, second_step.ReauthenticateForm):
+    pass
+
+
+class ActivateAppForm(KnownFieldsOnly, app.ActivateTOTPForm):
+    pass
+
+
+class DeactivateAppForm(KnownFieldsOnly, app.DeactivateTOTPForm):
+    pass
+
+
+class RecoveryCodesForm(KnownFieldsOnly, recovery_codes.GenerateRecoveryCodesForm):
     pass
 
 

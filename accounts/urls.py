@@ -12,24 +12,28 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import not_stored
+from accounts.forms import button_only
 
 # A login has exactly one e-mail, unique in its tenant; codes by mail are not in use.
 NOT_OFFERED = {"account_email", "account_confirm_login_code"}
+# Pages of allauth's that have no form, only a button.
+BUTTONS = {"account_logout"}
 
 Page = URLPattern | URLResolver
 read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def forms_only(pages: Iterable[Page]) -> Iterator[Page]:
-    """The same pages, answering 405 to what no form sends (B12), and kept by no cache: who is signed in sees
-    his balance on them (T5).
+    """The same pages, answering 405 to methods that no form has and 400 to fields of none (B12), and kept by
+    no cache: who is signed in sees his balance on them (T5).
     """
     for page in pages:
         if isinstance(page, URLResolver):
             within = list(forms_only(page.url_patterns))
             yield URLResolver(page.pattern, within, page.default_kwargs, page.app_name, page.namespace)
         elif page.name not in NOT_OFFERED:
-            view = _never_kept(read_or_send(page.callback))
+            view = button_only(page.callback) if page.name in BUTTONS else page.callback
+            view = _never_kept(read_or_send(view))
             yield URLPattern(page.pattern, view, page.default_args, page.name)
 
 

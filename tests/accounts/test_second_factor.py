@@ -52,3 +52,44 @@ def test_s1_seeds_of_second_factors_are_encrypted(acme, jar, confirmed):
     stored = " ".join(str(row.data) for row in Authenticator.objects.all())
     assert secret not in stored
     assert all(code not in stored for code in Authenticator.objects.last().wrap().get_unused_codes())
+
+
+def test_b12_a_field_that_a_form_does_not_have_is_refused_by_name(acme, jar, confirmed):
+    user, client = confirmed(tenant=acme), jar(acme)
+    sign_in(client, user.email)
+    odd = {"tenant<b>": "2"}
+
+    def refuses(path, sent=odd):
+        answer = client.post(f"/accounts/{path}", sent | odd)
+        return "There is no field tenant&lt;b&gt; here." in answer.content.decode()
+
+    assert refuses("reauthenticate/", {"password": PASSWORD})
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    secret = client.get("/accounts/2fa/totp/activate/").context["form"].secret
+    assert refuses("2fa/totp/activate/", {"code": code_now(secret)})
+    assert not Authenticator.objects.exists()
+
+    client.post("/accounts/2fa/totp/activate/", {"code": code_now(secret)})
+    kept = RecoveryCodes(Authenticator.objects.get(type="recovery_codes")).get_unused_codes()
+    assert refuses("2fa/recovery-codes/generate/")
+    assert refuses("2fa/totp/deactivate/")
+    assert refuses("logout/")
+    assert is_signed_in(client)
+    assert RecoveryCodes(Authenticator.objects.get(type="recovery_codes")).get_unused_codes() == kept
+
+    assert client.post("/accounts/logout/").status_code == 302
+    sign_in(client, user.email)
+    assert refuses("2fa/authenticate/", {"code": kept[0]})
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("sent", [{}, {"credential": "{}"}, {"credential": "x" * 9000}, {"code": ""}])
+def test_b12_a_second_step_without_a_code_is_asked_for_again(acme, jar, confirmed, sent):
+    user, client = confirmed(tenant=acme), jar(acme)
+    totp.TOTP.activate(user, totp.generate_totp_secret())
+    sign_in(client, user.email)
+
+    answer = client.post("/accounts/2fa/authenticate/", sent)
+
+    assert answer.status_code in (200, 400)
+    assert not is_signed_in(client)
