@@ -80,9 +80,10 @@ class OutOfFunds(Refused):
 
 
 class BadCredentials(Refused):
-    """Operator's trouble: key wrong or revoked."""
+    """Operator's trouble: key wrong or revoked. `account`: the one whose call was answered so."""
 
     code = "bad_credentials"
+    account: Account | None = None
 
 
 class BadOptions(BadCredentials):

@@ -17,6 +17,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
+from portal.encryption import SecretUnreadable
 from providers import routing_memory
 from providers.alerts import note_state
 from providers.contract import (
@@ -31,6 +32,7 @@ from providers.contract import (
 )
 from providers.http import GivenUp
 from providers.models import ProviderHealth
+from providers.secrets import open_secret
 
 TRIPPED_AFTER = 5  # failures in a row
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 300
@@ -98,6 +100,7 @@ PROBE = """
 UPDATE providers_providerhealth SET reason = 'probing', blocked_until = %s, updated_at = %s
 WHERE provider_id = %s AND state = 'degraded' AND coalesce(blocked_until <= %s, true)
 """
+KEY = "SELECT secret_encrypted FROM providers_provider WHERE id = %s FOR SHARE"
 IS_WELL = "SELECT 1 FROM providers_providerhealth WHERE provider_id = %s AND state = 'ok'"
 
 log = structlog.get_logger(__name__)
@@ -105,16 +108,20 @@ log = structlog.get_logger(__name__)
 
 def note_failure(provider_id: int, error: ProviderError, now: datetime, *, times: int = 1) -> None:
     """A call failed (`times` of a sweep at once). An ordinary refusal, such as no stock, is an answer; a call
-    that a sweep gave up unsent says nothing new.
+    that a sweep gave up unsent says nothing new, and a key that was refused after it had been replaced says
+    nothing of the one that is stored now (U15).
     """
     if isinstance(error, GivenUp):
         return
     for kind, state in STATE_OF.items():
         if isinstance(error, kind):
             until = getattr(error, "until", None) or now + OWN_PAUSE[kind]
-            _write(
-                PAUSE, provider_id, error.code, now, state=str(state), until=until, times=times, held=False
-            )
+            facts = {"state": str(state), "until": until, "times": times, "held": False}
+            with transaction.atomic():
+                if isinstance(error, BadCredentials) and _has_another_key(provider_id, error):
+                    routing_memory.forget()
+                else:
+                    _write(PAUSE, provider_id, error.code, now, **facts)
             return
     if isinstance(error, (Unreachable, OutcomeUnknown)):
         _write(
@@ -129,6 +136,22 @@ def note_failure(provider_id: int, error: ProviderError, now: datetime, *, times
         )
     elif isinstance(error, Refused):
         note_success(provider_id, now=now)
+
+
+def _has_another_key(provider_id: int, error: BadCredentials) -> bool:
+    """Whether the refused key is no longer the stored one: calls that were under way, or whose route was
+    remembered, went out with the old one. The row stays locked, so that a key that is replaced at this moment
+    ends the pause that is about to be written (accounts.rotate_key).
+    """
+    if error.account is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(KEY, [provider_id])
+        row = cursor.fetchone()
+    try:
+        return row is not None and open_secret(bytes(row[0])) != error.account.secret
+    except SecretUnreadable:
+        return False
 
 
 def take_probe(provider_id: int, now: datetime) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connections
 
-from providers.contract import Call, OutcomeUnknown, ProviderError, Refused, Reply, T
+from providers.contract import BadCredentials, Call, OutcomeUnknown, ProviderError, Refused, Reply, T
 
 CONNECT_SECONDS = 3.0
 SLOW_SECONDS = 2.0
@@ -53,6 +53,9 @@ def read(call: Call[T], reply: Reply) -> T:
         raise OutcomeUnknown(f"redirected (HTTP {reply.status})")
     try:
         return call.read(reply)
+    except BadCredentials as error:
+        error.account = call.account  # its key may have been replaced meanwhile (health.note_failure)
+        raise
     except MALFORMED as slip:
         raise OutcomeUnknown(f"unreadable answer ({type(slip).__name__})") from None
 

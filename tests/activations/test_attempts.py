@@ -11,6 +11,7 @@ from activations.models import Attempt, MoneyAtRisk
 from activations.services import closing, steps
 from activations.services.kept_fees import note_fee_of_unsold
 from portal.errors import NoNumbers, UpstreamUnavailable
+from providers import routing_memory
 from providers.contract import Unreachable
 from providers.health import note_failure, note_success, take_probe
 from providers.models import ProviderHealth
@@ -78,6 +79,40 @@ def test_u12_whom_nobody_may_ask_is_not_available_and_costs_nothing(shop, now, m
 
     assert shop.upstream.calls["order"] == 0
     assert shop.money() == (100_000_000, 0, 10_000_000_000, 0)
+
+
+@pytest.fixture
+def remembering(settings):
+    settings.ROUTES_REMEMBERED_SECONDS = 1
+    routing_memory._latest = None
+    yield
+    routing_memory._latest = None
+
+
+def test_u15_the_refusal_of_a_key_that_was_replaced_a_moment_ago_pauses_nobody(
+    shop, other_upstream, now, remembering
+):
+    now = now.replace(microsecond=0)
+    shop.order(now=now)
+    shop.provider.secret = other_upstream.key
+    shop.provider.save()
+    shop.upstream.fault("order", "bad_key", times=-1)
+
+    with pytest.raises(UpstreamUnavailable):
+        shop.order(now=now)  # its route was remembered
+
+    assert not ProviderHealth.objects.filter(provider=shop.provider).exists()
+    assert shop.order(now=now).lease_state == "leased"
+    assert (shop.upstream.calls["order"], other_upstream.calls["order"]) == (2, 1)
+
+
+def test_u6_the_refusal_of_the_key_that_is_stored_pauses_its_provider(shop, now):
+    shop.upstream.fault("order", "bad_key")
+
+    with pytest.raises(UpstreamUnavailable):
+        shop.order(now=now)
+
+    assert health(shop.provider).state == "bad_credentials"
 
 
 def test_u7_a_provider_that_charges_a_wrong_price_is_flagged_and_its_people_are_told(
