@@ -1,4 +1,5 @@
-"""Retention. What a provider sent us holds codes, so its body goes with them (S4); deliveries and events go
+"""Retention. What a provider sent us holds codes, so its body goes with them (S4), and what was but a hint
+goes altogether; deliveries and events go
 when nobody will look at them or replay them any more.
 """
 
@@ -17,11 +18,20 @@ WHERE id IN (
     ORDER BY received_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 """
+# Nothing came of them but a question; without its body one cannot even be worked again.
+HINTS = """
+DELETE FROM webhooks_inboxmessage WHERE id IN (
+    SELECT id FROM webhooks_inboxmessage WHERE outcome = 'hint' AND received_at < %(before)s
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+)
+"""
 
 
 def erase_bodies(*, before: datetime) -> int:
-    """Empty the stored callbacks received before then; how many. The rows and their outcomes stay."""
-    return _in_batches(ERASE, before=before)
+    """Empty the stored callbacks received before then; how many. The rows and their outcomes stay, but hints
+    are deleted.
+    """
+    return _in_batches(HINTS, before=before) + _in_batches(ERASE, before=before)
 
 
 # The oldest rows have the lowest ids, so a look at those tells whether there is anything to do.

@@ -113,7 +113,8 @@ def _work(row: Due, status: Status, raw: Raw, *, now: datetime) -> None:
 
 @transaction.atomic
 def _work_rental(callback: Callback, raw: Raw, *, now: datetime) -> str:
-    """What came of it (work_rental_callback), kept together with what it brings; a repeat is not kept again.
+    """What came of it (work_rental_callback), kept together with what it brings; a repeat is not kept again,
+    and what brings nothing by itself is a hint.
 
     Nothing of it is waited for: a rental is asked about as long as it runs, so one that overtook its own
     order only hurries the search for lost ones.
@@ -122,15 +123,18 @@ def _work_rental(callback: Callback, raw: Raw, *, now: datetime) -> str:
     word = work_rental_callback(provider, callback, now=now)
     if word == "repeat":
         return word
-    InboxMessage.objects.create(
-        tenant_id=provider.tenant_id,
-        provider_id=provider.pk,
-        body=raw.body,
-        headers=raw.few_headers,
-        received_at=now,
-        processed_at=now,
-        outcome=word,
-    )
+    if word == UNMATCHED or callback.status is None or not callback.is_proof:
+        raw.keep(now=now)
+    else:
+        InboxMessage.objects.create(
+            tenant_id=provider.tenant_id,
+            provider_id=provider.pk,
+            body=raw.body,
+            headers=raw.few_headers,
+            received_at=now,
+            processed_at=now,
+            outcome=word,
+        )
     if word == UNMATCHED:
         run(LOOK_SOON_FOR_RENTALS, {"provider": provider.pk, "soon": now + timedelta(seconds=5)})
     return word

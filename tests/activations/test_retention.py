@@ -106,6 +106,17 @@ def test_s4_what_is_younger_stays(settings):
     assert CODE not in everything(order)
 
 
+def test_s4_hints_are_deleted_with_their_bodies_and_younger_ones_stay():
+    now = timezone.now()
+    for days in (31, 29):
+        came = {"received_at": now - timedelta(days=days), "processed_at": now}
+        InboxMessage.objects.create(provider_id=1, body=b"%d" % days, outcome="hint", **came)
+
+    erase_due(now)
+
+    assert [bytes(one.body) for one in InboxMessage.objects.all()] == [b"29"]
+
+
 def test_s4_a_message_that_comes_after_all_was_erased_goes_in_its_turn():
     order = ended(timedelta(days=90))
     erase_due(timezone.now())

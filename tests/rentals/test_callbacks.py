@@ -118,7 +118,7 @@ def test_w5_a_hook_that_nobody_signs_is_kept_raw_and_makes_us_ask(pushing, proto
     desk.push(row, f"Your code is {CODE}", sender="Shop")
     assert not RentalMessage.objects.exists(), "nothing is believed without asking"
     [(outcome, body)] = kept()
-    assert (outcome, CODE.encode() in body) == ("asked", True)
+    assert (outcome, CODE.encode() in body) == ("hint", True)
     check_due_rentals()
     assert desk.texts(row) == [f"Your code is {CODE}"]
     assert desk.again(row).status_code == 200
@@ -126,6 +126,7 @@ def test_w5_a_hook_that_nobody_signs_is_kept_raw_and_makes_us_ask(pushing, proto
 
     assert desk.texts(row) == [f"Your code is {CODE}"]
     assert desk.now_is(row).messages_count == 1
+    assert len(kept()) == 1, "the same hook again is not kept again"
 
 
 def test_w5_what_a_forged_hook_says_is_not_believed(pushing):
@@ -160,14 +161,14 @@ def test_w4_a_push_after_the_end_is_kept_and_marked(pushing):
     assert (desk.now_is(row).rental_status, desk.spent()) == ("finished", desk.price(24))
 
 
-def test_w4_a_hook_after_the_end_is_kept_as_late(pushing):
+def test_w4_a_hook_after_the_end_is_kept_as_a_hint(pushing):
     desk = pushing("handler")
     row = desk.rent()
     desk.finish(row)
 
     desk.push(row, "Your code is 2222", late=True)
 
-    assert [outcome for outcome, _ in kept()] == ["late"]
+    assert [outcome for outcome, _ in kept()] == ["hint"]
     assert desk.texts(row, include_late=True) == []
 
 
@@ -183,7 +184,7 @@ def test_w4_a_push_to_a_number_that_nobody_rents_any_more_is_refused(pushing):
 
     assert (answer.status_code, answer.json()["error"]) == (400, "NO_OPERATION")
     assert desk.texts(row, include_late=True) == ["Your code is 1111"]
-    assert [outcome for outcome, _ in kept()] == ["new", "unmatched"]
+    assert [outcome for outcome, _ in kept()] == ["new", "hint"]
 
 
 @pytest.mark.parametrize("spoil", ["signature", "missing", "body", "old"])
@@ -222,7 +223,7 @@ def test_t1_a_push_reaches_only_rentals_of_its_own_account(pushing, make_supplie
     requests.post(address, data=body, timeout=60, headers={"Content-Type": "application/json", **headers})
 
     assert not RentalMessage.objects.exists()
-    assert [outcome for outcome, _ in kept()] == ["unmatched"]
+    assert [outcome for outcome, _ in kept()] == ["hint"]
 
 
 def signed_by(supplier, body):
@@ -237,7 +238,7 @@ def test_w2_a_push_that_overtook_the_answer_to_its_own_rent_is_delivered(pushing
     row = desk.rent()
     RentalDue.objects.filter(kind="reconcile").update(due_at=timezone.now() + timedelta(hours=1))
     desk.upstream.sms(desk.upstream.leases[0].phone, f"Your code is {CODE}")
-    wait_until(lambda: kept() and kept()[0][0] == "unmatched", seconds=60)
+    wait_until(lambda: kept() and kept()[0][0] == "hint", seconds=60)
 
     reconcile_due_rentals(timezone.now() + timedelta(seconds=6))
 
