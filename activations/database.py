@@ -1,6 +1,4 @@
-"""Calls of our SQL functions: one round trip each, arguments typed so that PostgreSQL keeps one prepared
-plan.
-"""
+"""Calls of our SQL functions: one round trip each."""
 
 from __future__ import annotations
 
@@ -10,20 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from psycopg.types.numeric import Int8
 
 from activations.queries import COLUMNS, ActivationRow, row_from
 from activations.rental_queries import COLUMNS as RENTAL_COLUMNS
 from activations.rental_queries import RentalRow, rental_row_from
 from portal.fastlane import fetch_one
-
-
-def typed(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Whole numbers as bigint: psycopg would otherwise choose the type, and so the plan, by their size."""
-    return {
-        name: Int8(value) if type(value) is int else value  # bool is no int here
-        for name, value in params.items()
-    }
 
 
 @cache
@@ -35,20 +24,20 @@ def function_call(columns: str, name: str, keys: tuple[str, ...], alias: str = "
 
 def call(name: str, **params: Any) -> tuple[Any, ...]:
     """The row that a function of activations/sql gives for named arguments (without their `p_`)."""
-    row = fetch_one(function_call("*", name, tuple(params)), typed(params))
+    row = fetch_one(function_call("*", name, tuple(params)), params)
     assert row is not None
     return row
 
 
 def move(name: str, **params: Any) -> ActivationRow | None:
     """The activation as a function of activations/sql leaves it; None when it found none."""
-    row = fetch_one(function_call(COLUMNS, name, tuple(params)), typed(params))
+    row = fetch_one(function_call(COLUMNS, name, tuple(params)), params)
     return row_from(row) if row and isinstance(row[0], UUID) else None
 
 
 def move_rental(name: str, **params: Any) -> RentalRow | None:
     """The rental as a function of activations/sql leaves it; None when it found none."""
-    row = fetch_one(function_call(RENTAL_COLUMNS, name, tuple(params), "r"), typed(params))
+    row = fetch_one(function_call(RENTAL_COLUMNS, name, tuple(params), "r"), params)
     return rental_row_from(row) if row and isinstance(row[0], UUID) else None
 
 

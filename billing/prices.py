@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
-from psycopg.types.numeric import Int8
 
 from billing.models import PriceRule
 from billing.money import CENT, round_up, with_markup
@@ -101,7 +100,7 @@ RULES = f"SELECT {COLUMNS} " + IN_FORCE.format(tenant="%(tenant)s", group="%(gro
 
 def load_rules(*, tenant_id: int, group: str = "", now: datetime) -> Rules:
     """The rules in force at `now` for the tenant's customers of `group`; one query."""
-    rows = fetch_all(RULES, {"tenant": Int8(tenant_id), "group": group, "now": now})
+    rows = fetch_all(RULES, {"tenant": tenant_id, "group": group, "now": now})
     return rules_from(Rule(*row) for row in rows)
 
 

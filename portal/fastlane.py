@@ -10,6 +10,7 @@ connection while they wait for another could take all there are. So does everybo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from threading import local
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psycopg
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.types.numeric import Int8
 from psycopg_pool import ConnectionPool
 
 from portal.prepared import Params, Row, Statements
@@ -41,12 +43,13 @@ def fetch_one(sql: str, params: Params) -> Row | None:
 def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[Row]:
     """All rows. Raises Django's errors; OperationalError when the pool has nothing left.
 
-    A text that is not one of few (it holds numbers of its caller) is not kept.
+    Whole numbers are sent as bigint. A text that is not one of few (it holds numbers of its caller) is not
+    kept.
     """
     pool = _pool()
     if pool is None or _thread.django.connection is not None:
         with connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(sql, _as_bigint(params))
             rows: list[Row] = cursor.fetchall()
             return rows
     try:
@@ -63,6 +66,15 @@ def fetch_all(sql: str, params: Params, *, is_one_of_few: bool = True) -> list[R
 def is_free() -> bool:
     """Whether statements of this thread go to the pool, each a transaction of its own."""
     return _thread.django.connection is None and _pool() is not None
+
+
+def _as_bigint(params: Params) -> Params:
+    """Django's connections take each whole number for the smallest type that holds it, and prepare the same
+    text anew for every mixture of them.
+    """
+    if isinstance(params, Mapping):
+        return {name: Int8(value) if type(value) is int else value for name, value in params.items()}
+    return [Int8(value) if type(value) is int else value for value in params]
 
 
 def _statements(lent: psycopg.Connection[Any]) -> Statements:

@@ -19,6 +19,7 @@ from psycopg.adapt import Buffer, Loader, PyFormat, Transformer
 from psycopg.errors import FeatureNotSupported, error_from_result
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGresult
+from psycopg.types.numeric import Int8BinaryDumper
 
 Params = Mapping[str, Any] | Sequence[Any]
 Row = tuple[Any, ...]
@@ -46,6 +47,9 @@ class Statements:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         cursor = connection.cursor()
         cursor.adapters.register_loader("jsonb", JsonText)
+        cursor.adapters.register_dumper(
+            int, Int8BinaryDumper
+        )  # or its size would choose the type, and the plan
         self._libpq = connection.pgconn
         self._translator = Transformer.from_context(cursor)
         self._names: dict[Called, bytes] = {}
@@ -81,7 +85,7 @@ class Statements:
         )
 
     def _prepare(self, called: Called) -> bytes:
-        """Under its text and the types of its values: numbers of another size are another type."""
+        """Under its text and the types of its values."""
         name = b"portal_%d" % next(self._numbers)
         sql, types = called
         made = self._libpq.prepare(name, _places(sql)[0], types)

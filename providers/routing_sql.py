@@ -8,8 +8,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from psycopg.types.numeric import Int8
-
 from portal.fastlane import fetch_all
 from providers.routing_facts import Measured, Policy, RentalRouteWish, RouteWish
 
@@ -199,8 +197,7 @@ def question(
 
 def read_shelf(asked: Question, *, is_test: bool, now: datetime) -> Shelf:
     """What is in stock for a service in a country, from the shared pool and the tenant's own accounts."""
-    numbers = {name: Int8(getattr(asked, name)) for name in ("tenant", "floor", "own_floor")}
-    rows = fetch_all(TEST if is_test else LIVE, {**asked._asdict(), **numbers, "now": now})
+    rows = fetch_all(TEST if is_test else LIVE, asked._asdict() | {"now": now})
     facts = next(row for row in rows if row[1] is not None)
     return Shelf(
         prohibited=facts[0],

@@ -6,7 +6,6 @@ in each run (made from the strategies, not from chance), and none has a time lim
 
 import pytest
 import schemathesis
-from django.core.handlers.wsgi import WSGIHandler
 from hypothesis import HealthCheck, Phase, given, settings, strategies
 from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
@@ -19,12 +18,13 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.keys import issue_key
 from api.schema import document
+from portal.handler import Handler
 from tests.api.test_schema import operations
 from tests.factories import ActivationFactory, RentalFactory
 from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
-application = WSGIHandler()
+application = Handler()
 
 EXAMPLES = 100
 CHECKS = [

@@ -51,7 +51,7 @@ def rows(stack: Stack, *, seconds: float) -> Iterator[Row]:
     yield Row("B1", "order, many wallets ÷ pgbench of its SQL", by_many, 0.30, True)
     yield Row("B2", "order, one hot tenant ÷ pgbench of its SQL", by_hot, 0.45, True)
     yield Row("B2", "order, one hot tenant ÷ many wallets", hot_by_many, 0.70, True)
-    yield from cost(stack, spread, seconds)
+    yield from cost(stack, spread, many_script, seconds)
     yield from one_wallet(stack, spread, seconds)
     yield from connections(stack, hot)
 
@@ -118,9 +118,9 @@ def host_of(shop: Shop, first_tenant: int, tenants: int) -> str:
     return f"('many' || ((:tenant - {first_tenant}) / 2) || '.localhost')"
 
 
-def cost(stack: Stack, requests: list[str], seconds: float) -> Iterator[Row]:
+def cost(stack: Stack, requests: list[str], sql: str, seconds: float) -> Iterator[Row]:
     """CPU of an order, and what of it is left where the provider is a function of the same process: that the
-    call is waited for costs, too.
+    call is waited for costs, too. Beside it what PostgreSQL alone takes for its `sql`, sent by pgbench.
     """
     port = free_port()
     stack.processes["direct"] = granian("tests.bench.direct:application", port)
@@ -128,18 +128,21 @@ def cost(stack: Stack, requests: list[str], seconds: float) -> Iterator[Row]:
     servers = {"web": stack.web, "direct": port}
     for one in servers.values():
         load.fire(Plan(one, CLIENTS, 2, requests)).only(200)  # both workers import everything first
-    rounds: list[tuple[float, float, float]] = []
+    rounds: list[tuple[float, float, float, float]] = []
     for _ in range(2 * ROUNDS):
         spent = []
         for name, one in servers.items():
             meter = Meter(*stack.pids(name), *stack.store_pids)
             count = load.fire(Plan(one, CLIENTS, seconds, requests)).only(200).count
             spent.append(1000 * meter.seconds() / count)
-        rounds.append((*spent, bare_view_ms(stack, seconds=seconds)))
+        alone = pgbench.cost_ms(sql, stack.servers.sockets, database=DATABASE, clients=CLIENTS,
+                                server_pids=stack.store_pids)  # fmt: skip
+        rounds.append((*spent, alone, bare_view_ms(stack, seconds=seconds)))
     end([stack.processes.pop("direct")])
-    whole, without, bare = (median(column) for column in zip(*rounds, strict=True))
+    whole, without, alone, bare = (median(column) for column in zip(*rounds, strict=True))
     yield timed(stack, "B3", "order: CPU with the provider's call", whole, 1.9, seconds=seconds, bare=bare)
-    yield timed(stack, "B3", "order: CPU without it", without, 1.2, seconds=seconds, bare=bare)
+    yield timed(stack, "B3", "order: CPU without it", without, 1.2, seconds=seconds, bare=bare,
+                note=f"{alone / bare:.3g} of them PostgreSQL's for its SQL by pgbench")  # fmt: skip
 
 
 def one_wallet(stack: Stack, others: list[str], seconds: float) -> Iterator[Row]:

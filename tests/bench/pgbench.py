@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
+from collections.abc import Iterable
 from pathlib import Path
+
+import psutil
 
 from portal.embedded import places
 
@@ -39,3 +43,20 @@ def run(
     if failed := re.search(r"number of failed transactions: ([1-9]\d*)", done.stdout):
         raise SystemExit(f"pgbench had {failed[1]} failed transactions")
     return float(found[1])
+
+
+def cost_ms(
+    script: str, sockets: Path, *, database: str, clients: int, server_pids: Iterable[int], each: int = 150
+) -> float:
+    """CPU of the server for one transaction. The server's processes for pgbench end with it, and what they
+    took is then counted for their parents, the `server_pids`.
+    """
+    before = _ended_children_seconds(server_pids)
+    run(script, sockets=sockets, database=database, clients=clients, transactions=each)
+    time.sleep(0.2)  # they end a moment after their client
+    return 1000 * (_ended_children_seconds(server_pids) - before) / (clients * each)
+
+
+def _ended_children_seconds(pids: Iterable[int]) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(each.children_user + each.children_system for each in times)

@@ -1,0 +1,57 @@
+"""Django's WSGI handler with a short way for programs.
+
+Around each request Django sends signals, names the thread's address resolver and answers with something that
+the server asks for piece by piece. That serves pages; to a poll it costs as much as its database query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.handlers.exception import convert_exception_to_response
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from accounts.hosts import is_key_path
+from portal.machines import MachineMiddleware
+from portal.middleware import RequestIdMiddleware
+from portal.signals import give_back
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., object]
+
+
+class Handler(WSGIHandler):
+    """Requests with a key pass the same two middlewares as ever and nothing else; pages go Django's way."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async)
+        door = convert_exception_to_response(MachineMiddleware(_no_page))
+        self._answer_machine = convert_exception_to_response(RequestIdMiddleware(door))
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        # Below a prefix of addresses Django has to know it, to spell links.
+        if environ.get("SCRIPT_NAME") or not is_key_path(environ["PATH_INFO"]):
+            pages: Iterable[bytes] = super().__call__(environ, start_response)
+            return pages
+        request = WSGIRequest(environ)
+        response = self._answer_machine(request)
+        if not isinstance(response, HttpResponse):  # sent in pieces: the connection goes back at its end
+            response._handler_class = self.__class__
+            response._resource_closers.append(request.close)
+            _start(response, start_response)
+            return response
+        request.close()
+        give_back()
+        _start(response, start_response)
+        return [response.content]  # a list is sent at once
+
+
+def _start(response: HttpResponseBase, start_response: StartResponse) -> None:
+    cookies = [("Set-Cookie", cookie.output(header="")) for cookie in response.cookies.values()]
+    start_response(f"{response.status_code} {response.reason_phrase}", [*response.items(), *cookies])
+
+
+def _no_page(request: HttpRequest) -> HttpResponseBase:
+    raise AssertionError(f"{request.path_info} is not a machine's address")
