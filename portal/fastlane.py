@@ -73,8 +73,12 @@ def _as_bigint(params: Params) -> Params:
     text anew for every mixture of them.
     """
     if isinstance(params, Mapping):
-        return {name: Int8(value) if type(value) is int else value for name, value in params.items()}
-    return [Int8(value) if type(value) is int else value for value in params]
+        return {name: Int8(value) if _fits(value) else value for name, value in params.items()}
+    return [Int8(value) if _fits(value) else value for value in params]
+
+
+def _fits(value: object) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63  # bool is no int here
 
 
 def _statements(lent: psycopg.Connection[Any]) -> Statements:

@@ -59,7 +59,10 @@ class Statements:
         """All rows. Raises psycopg's errors. `keep`: the text comes again and is prepared."""
         translator = self._translator
         text, keys, formats = _places(sql)
-        values = translator.dump_sequence([params[key] for key in keys], formats)  # type: ignore[index]
+        try:
+            values = translator.dump_sequence([params[key] for key in keys], formats)  # type: ignore[index]
+        except OverflowError:
+            raise psycopg.DataError("a number is beyond bigint") from None
         called = (sql, translator.types or ())
         if keep:
             found = self._run(called, values)

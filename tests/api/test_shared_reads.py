@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import connection
+from psycopg.types.numeric import Int8
 
 from portal.together import for_many
 from tests.api.test_every_address import House, sends
@@ -18,12 +19,14 @@ NOBODY = {"digest": b"\0" * 32}
 
 @contextmanager
 def callers_read():
-    """Text → parameters of each SELECT of a caller inside the block."""
+    """Text → parameters of each SELECT of a caller inside the block, as threads share them."""
     found = defaultdict(list)
 
     def note(execute, text, params, many, context):
         if WHO_CALLS in text:
-            found[text].append(params)
+            found[text].append(
+                {name: int(value) if type(value) is Int8 else value for name, value in params.items()}
+            )
         return execute(text, params, many, context)
 
     with connection.execute_wrapper(note):

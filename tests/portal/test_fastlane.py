@@ -13,7 +13,7 @@ POOLED = """
 import gc, os, weakref
 import django; django.setup()
 import psycopg
-from django.db import connection, transaction, OperationalError
+from django.db import DataError, OperationalError, connection, transaction
 from portal.fastlane import fetch_all, fetch_one
 from portal.fastlane import _statements
 connection.pool.timeout = 1.0
@@ -45,6 +45,22 @@ assert fetch_one("SELECT %s::text || %s, '%%'", ["a", "b"]) == ("ab", "%"), "val
 assert fetch_one("SELECT %(a)s::text, %(a)s::text, %(b)s::int", {"a": "x", "b": None}) == ("x", "x", None)
 assert [fetch_one("SELECT %(n)s + 1", {"n": n}) for n in (1, 10**5, 10**10)] == [(2,), (10**5 + 1,),
     (10**10 + 1,)]
+KINDS = "SELECT pg_typeof(%(n)s)::text, pg_typeof(%(flag)s)::text"
+for lane in (open(os.devnull), transaction.atomic()):
+    with lane:
+        kinds = {fetch_one(KINDS, {"n": n, "flag": True}) for n in (1, 10**5, 10**10)}
+        assert kinds == {("bigint", "boolean")}
+        assert fetch_one("SELECT pg_typeof(%s)::text", [2**63 - 1]) == ("bigint",)
+    connection.close()
+for lane in (open(os.devnull), transaction.atomic()):
+    try:
+        with lane:
+            fetch_one("SELECT %(n)s::bigint", {"n": 2**63})
+    except DataError:
+        connection.close()
+    else:
+        raise AssertionError("a number beyond bigint")
+assert fetch_one("SELECT 1", {}) == (1,), "and its connection is good"
 class Undone(Exception):
     pass
 for is_within in (False, True):
