@@ -66,8 +66,9 @@ class ActivationRow(NamedTuple):
     @property
     def shown(self) -> Shown:
         """What the dialects show of it."""
-        return Shown(*[int(value.timestamp()) if type(value) is datetime else value
-                       for value in _values_shown(self)])  # fmt: skip
+        return Shown._make(
+            int(value.timestamp()) if type(value) is datetime else value for value in _values_shown(self)
+        )
 
     @property
     def is_checking(self) -> bool:

@@ -7,7 +7,8 @@ the server asks for piece by piece. That serves pages; to a poll it costs as muc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
+from wsgiref.types import StartResponse
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
@@ -18,34 +19,36 @@ from portal.machines import MachineMiddleware
 from portal.middleware import RequestIdMiddleware
 from portal.signals import give_back
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., object]
+Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
-class Handler(WSGIHandler):
+class Handler:
     """Requests with a key pass the same two middlewares as ever and nothing else; pages go Django's way."""
 
-    def load_middleware(self, is_async: bool = False) -> None:
-        super().load_middleware(is_async)
-        door = convert_exception_to_response(MachineMiddleware(_no_page))
-        self._answer_machine = convert_exception_to_response(RequestIdMiddleware(door))
+    def __init__(self) -> None:
+        self._django = WSGIHandler()
+        self._answer = _guarded(RequestIdMiddleware(_guarded(MachineMiddleware(_no_page))))
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         # Below a prefix of addresses Django has to know it, to spell links.
         if environ.get("SCRIPT_NAME") or not is_key_path(environ["PATH_INFO"]):
-            pages: Iterable[bytes] = super().__call__(environ, start_response)
-            return pages
+            return cast("Iterable[bytes]", self._django(environ, start_response))
         request = WSGIRequest(environ)
-        response = self._answer_machine(request)
-        if not isinstance(response, HttpResponse):  # sent in pieces: the connection goes back at its end
-            response._handler_class = self.__class__
-            response._resource_closers.append(request.close)
+        response = self._answer(request)
+        if not isinstance(response, HttpResponse):  # sent in pieces: Django's receivers hear of its end
+            response._handler_class = WSGIHandler  # type: ignore[attr-defined]
+            response._resource_closers.append(request.close)  # type: ignore[attr-defined]
             _start(response, start_response)
-            return response
+            return cast("Iterable[bytes]", response)
         request.close()
         give_back()
         _start(response, start_response)
         return [response.content]  # a list is sent at once
+
+
+def _guarded(answer: Answer) -> Answer:
+    """As Django does between middlewares: an exception becomes an answer."""
+    return cast("Answer", convert_exception_to_response(answer))
 
 
 def _start(response: HttpResponseBase, start_response: StartResponse) -> None:
