@@ -31,7 +31,7 @@ class Link:
     label: str
     icon: str
     is_here: bool
-    count: int
+    has_count: bool
 
 
 class Shell:
@@ -63,7 +63,7 @@ class Shell:
                 label=label,
                 icon=icon,
                 is_here=path.startswith((reverse(name), reverse(ALSO.get(name, name)))),
-                count=self.open_count if name == "activations:numbers" else 0,
+                has_count=name == "activations:numbers",
             )
             for name, label, icon in LINKS
         ]

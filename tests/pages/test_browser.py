@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from activations.hints import channel_of
@@ -101,6 +102,23 @@ def test_m2_a_double_click_without_script_buys_one_number(store, browsing):
 
     expect(page.locator("article")).to_have_count(1)
     assert Activation.objects.count() == store.upstream.calls["order"] == 1
+
+
+def test_a_cancelled_number_is_counted_no_more_and_its_card_complains_of_nothing(store, browsing, redis):
+    page = browsing.open("/buy/")
+    buy(page)
+    expect(page.locator("#count-top")).to_have_text("1")
+    wait_for_listeners(page, redis, channel_of(tenant_id=store.tenant.pk, customer_id=store.customer.pk), 1)
+    store.upstream.settings(delay_ms=300)  # the hint of the cancel comes while its answer is under way
+    Activation.objects.update(cancelable_after=timezone.now())
+    page.reload()
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("article").get_by_text("Cancelled. Nothing was charged.")).to_be_visible()
+    expect(page.locator("#count-top")).to_be_hidden()
+    page.wait_for_timeout(300)  # whatever was asked beside it has been answered
+    assert page.complaints == []
 
 
 def test_everything_works_without_script(store, browsing):
