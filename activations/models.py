@@ -491,8 +491,9 @@ class MoneyAtRisk(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["activation", "kind", "provider"], name="risk_once_per_kind"),
             models.CheckConstraint(
-                condition=Q(state="recovered", recovered_micros__gte=0) | Q(recovered_micros=0),
-                name="risk_only_recovered_came_back",
+                condition=Q(recovered_micros=0)
+                | Q(recovered_micros__gt=0, recovered_micros__lte=F("amount_micros")),
+                name="risk_comes_back_once",
             ),
             models.UniqueConstraint(
                 fields=["term", "kind"],

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Case, CharField, Count, QuerySet, Sum, Value, When
+from django.db.models import Case, CharField, Count, F, QuerySet, Sum, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -132,7 +132,7 @@ def totals(rows: QuerySet[MoneyAtRisk], *, names: bool, now: datetime) -> list[l
     counts: dict[tuple[Any, Any], int] = {}
     whose = ("provider__public_no", "provider__display_name", "bucket")
     grouped = rows.order_by().annotate(bucket=bucket).values(*whose)
-    for row in grouped.annotate(cases=Count("pk"), micros=Sum("amount_micros")):
+    for row in grouped.annotate(cases=Count("pk"), micros=Sum(F("amount_micros") - F("recovered_micros"))):
         key = row["provider__public_no"], row["provider__display_name"]
         found.setdefault(key, {})[row["bucket"]] = row["micros"]
         counts[key] = counts.get(key, 0) + row["cases"]

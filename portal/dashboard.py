@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, F, Min, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -115,7 +115,8 @@ def _reports(request: HttpRequest, now: datetime) -> Figure:
 
 def _at_risk(request: HttpRequest) -> Figure:
     rows = _rows(request, MoneyAtRisk).filter(state="open")
-    found = rows.aggregate(count=Count("pk"), micros=Sum("amount_micros"))
+    micros = Sum(F("amount_micros") - F("recovered_micros"))
+    found = rows.aggregate(count=Count("pk"), micros=micros)
     note = f"open cases: {found['count']:,}" if found["count"] else "no open case"
     link = _list(MoneyAtRisk, state__exact="open")
     return Figure("Money at risk", dollars(found["micros"] or 0), note, link, found["count"] > 0)

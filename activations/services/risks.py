@@ -1,6 +1,8 @@
 """Money at risk: claimed from its provider, recovered, or written off, each once and by somebody.
 
-What the customer got back is another fact, which the ledger has; a recovery is what the provider paid.
+What the customer got back is another fact, which the ledger has; a recovery is what the provider paid. A
+case opens again when a further fee is added to it (activations/sql/activation_attempts.sql); what came back
+before that is still counted.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ def _move(
     risk = MoneyAtRisk.objects.select_for_update(no_key=True).get(pk=risk_id)
     if risk.state not in from_:
         raise InvalidState(f"This case is {risk.get_state_display().lower()} already.")
-    if to is State.RECOVERED and not 0 < recovered_micros <= risk.amount_micros:
+    left_micros = risk.amount_micros - risk.recovered_micros
+    if to is State.RECOVERED and not 0 < recovered_micros <= left_micros:
         raise InvalidState("What came back must be above zero and at most what is at risk.")
-    risk.state, risk.reason, risk.recovered_micros = to, reason, recovered_micros
+    risk.state, risk.reason = to, reason
+    risk.recovered_micros += recovered_micros
     risk.changed_by, risk.changed_at = by, now
     risk.save(update_fields=["state", "reason", "recovered_micros", "changed_by", "changed_at"])
     return risk

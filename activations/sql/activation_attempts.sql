@@ -88,8 +88,21 @@ BEGIN
     RETURN a;
 END $$;
 
+-- What a case of money at risk becomes when more is added to it, and what its note says then.
+CREATE OR REPLACE FUNCTION risk_state_with_more(p_state text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_state IN ('recovered', 'written_off') THEN 'open' ELSE p_state END
+$$;
+
+CREATE OR REPLACE FUNCTION risk_note(p_note text, p_state text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE p_state
+        WHEN 'recovered' THEN 'a further fee came after the case was settled as recovered'
+        WHEN 'written_off' THEN 'a further fee came after the case was settled as written off'
+        ELSE p_note END
+$$;
+
 -- A provider may have sold, or keeps money for, something that nobody here paid for: once per kind and provider. Only a
--- fee for the number of the order itself is added to those for numbers that were not sold, once.
+-- fee for the number of the order itself is added to those for numbers that were not sold, once. A case that somebody
+-- settled before that opens again, for the fee that he did not know of; what came back stays noted.
 CREATE OR REPLACE FUNCTION activation_at_risk(
     p_id uuid, p_tenant bigint, p_provider bigint, p_kind text, p_micros bigint, p_note text, p_now timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -98,7 +111,8 @@ BEGIN
         (tenant_id, activation_id, provider_id, kind, amount_micros, note, state, created_at)
     VALUES (p_tenant, p_id, p_provider, p_kind, p_micros, p_note, 'open', p_now)
     ON CONFLICT (activation_id, kind, provider_id) DO UPDATE
-    SET amount_micros = r.amount_micros + excluded.amount_micros, note = excluded.note
+    SET amount_micros = r.amount_micros + excluded.amount_micros,
+        note = risk_note(excluded.note, r.state), state = risk_state_with_more(r.state)
     WHERE r.kind = 'kept_fee' AND r.amount_micros = (
         SELECT sum(t.kept_fee_micros) FROM activations_attempt t
         WHERE t.activation_id = p_id AND t.provider_id = p_provider);
@@ -120,5 +134,6 @@ BEGIN
         (tenant_id, activation_id, provider_id, kind, amount_micros, note, state, created_at)
     VALUES (p_tenant, p_id, p_provider, 'kept_fee', p_micros, p_note, 'open', p_now)
     ON CONFLICT (activation_id, kind, provider_id) DO UPDATE
-    SET amount_micros = r.amount_micros + excluded.amount_micros;
+    SET amount_micros = r.amount_micros + excluded.amount_micros,
+        note = risk_note(r.note, r.state), state = risk_state_with_more(r.state);
 END $$;

@@ -8,14 +8,16 @@ from django.core import mail
 from accounts.services import create_operator
 from activations.database import call
 from activations.models import Attempt, MoneyAtRisk
-from activations.services import closing, steps
+from activations.risk_admin import totals
+from activations.services import closing, risks, steps
 from activations.services.kept_fees import note_fee_of_unsold
-from portal.errors import NoNumbers, UpstreamUnavailable
+from portal.errors import InvalidState, NoNumbers, UpstreamUnavailable
 from providers import routing_memory
 from providers.contract import Unreachable
 from providers.health import note_failure, note_success, take_probe
 from providers.models import ProviderHealth
 from providers.services.alerting import tell_due
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -179,6 +181,34 @@ def test_u16_the_fee_of_one_attempt_is_counted_once_however_often_it_is_told(sho
         )
 
     assert fees(attempt.activation) == [5_000]
+
+
+@pytest.mark.parametrize("told_by", ["the order's own cancel", "a number that came late"])
+def test_u16_a_fee_that_comes_after_its_case_was_settled_opens_it_again(shop, now, told_by):
+    shop.provider.cancel_fee_micros = 5_000
+    shop.provider.save()
+    shop.sell(shop.provider, tier=1)
+    unwanted = str(int(shop.order(now=now).phone) + 1)
+    row = shop.order(now=now, exclude_prefixes=(unwanted,), max_price_micros=20_000_000)
+    by, risk = UserFactory(), MoneyAtRisk.objects.get()
+    risks.recover(risk.pk, micros=5_000, note="", by=by, now=now)
+
+    if told_by == "a number that came late":
+        note_fee_of_unsold(
+            row.id, tenant_id=shop.tenant.pk, provider_id=shop.provider.pk, fee_micros=5_000, now=now
+        )
+    else:
+        closing.cancel(buyer=shop.buyer, hex_id=row.hex_id, now=now)
+
+    risk.refresh_from_db()
+    assert (risk.state, risk.amount_micros, risk.recovered_micros) == ("open", 10_000, 5_000)
+    assert "settled as recovered" in risk.note
+    [[_, _, *amounts]] = totals(MoneyAtRisk.objects.all(), names=True, now=now)
+    assert amounts[-1] == "$0.005"
+    with pytest.raises(InvalidState, match="at most"):
+        risks.recover(risk.pk, micros=5_001, note="", by=by, now=now)
+    risks.recover(risk.pk, micros=5_000, note="", by=by, now=now)
+    assert MoneyAtRisk.objects.get().recovered_micros == 10_000
 
 
 def fees(row):
