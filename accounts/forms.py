@@ -42,8 +42,11 @@ class StrictForm(KnownFieldsOnly, plain.Form):
 
 
 def incomplete(form: plain.BaseForm) -> HttpResponse:
-    """400 to a form that only its own page sends: which field there is not, or else that one is missing."""
-    sentence = " ".join(map(str, form.non_field_errors())) or "The form is not complete."
+    """400 to a form that only its own page sends: which field there is not, or what is wrong with one."""
+    wrong = (
+        f"{name}: {text}" for name, texts in form.errors.items() if name in form.fields for text in texts
+    )
+    sentence = " ".join([*form.non_field_errors(), *wrong]) or "The form is not complete."
     return HttpResponse(escape(sentence), status=400)
 
 

@@ -99,17 +99,21 @@ class TextMiddleware:
         # Django has decoded the path, and written %FF for a byte that is no UTF-8.
         if all(is_text(unquote_to_bytes(given)) for given in (request.path_info, query)):
             return self.get_response(request)
-        return pages.bad_request(request)
+        return pages.not_text(request, field=field_at_fault(query))
 
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
         """The body, which the check of the CSRF token has read already."""
         if request.method != "POST":
             return None
         if request.content_type == "application/x-www-form-urlencoded":
-            is_good = is_text(unquote_to_bytes(request.body))
-        else:  # with files: Django has decoded the fields, and replaced what was broken
-            is_good = not any("\x00" in value for _, values in request.POST.lists() for value in values)
-        return None if is_good else pages.bad_request(request)
+            if is_text(unquote_to_bytes(request.body)):
+                return None
+            return pages.not_text(request, field=field_at_fault(request.body))
+        # With files: Django has decoded the fields, and replaced what was broken.
+        for name, values in request.POST.lists():
+            if any("\x00" in value for value in values):
+                return pages.not_text(request, field=name)
+        return None
 
 
 def is_text(raw: bytes) -> bool:
@@ -118,6 +122,15 @@ def is_text(raw: bytes) -> bool:
         return "\x00" not in raw.decode()
     except UnicodeDecodeError:
         return False
+
+
+def field_at_fault(encoded: bytes) -> str:
+    """The name of the first field that is no text, "" when there is none.."""
+    for pair in encoded.split(b"&"):
+        if not is_text(unquote_to_bytes(pair)):
+            name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")
+            return name.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return ""
 
 
 class PolicyMiddleware(CSPMiddleware):

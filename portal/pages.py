@@ -68,6 +68,12 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return _answer(request, 400, "BadRequest", "This request cannot be understood.")
 
 
+def not_text(request: HttpRequest, *, field: str = "") -> HttpResponse:
+    """400: NUL bytes or broken UTF-8 in a field, or in the address itself."""
+    place = f"The field {field:.40}" if field else "This address"
+    return _answer(request, 400, "BadRequest", f"{place} holds characters that are no text.")
+
+
 def unknown_host(request: HttpRequest) -> HttpResponse:
     """No tenant has this host name."""
     return _answer(request, 400, "UnknownHost", "No portal lives at this address.")

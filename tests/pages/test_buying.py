@@ -5,6 +5,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.test.client import encode_multipart
 from django.utils import timezone
 
 from accounts.models import Customer
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 URL = "/buy/telegram/us/"
 HTMX = {"HX-Request": "true"}
+JSON = {"Accept": "application/json"}
 
 
 def form_of(client, page="/buy/telegram/"):
@@ -264,7 +266,34 @@ def test_b1_the_refusal_is_a_page_to_people(store):
     answer = store.signed_in().get("/buy/?q=%00", headers={"accept": "text/html"})
 
     assert answer.status_code == 400
-    assert "This request cannot be understood." in words(answer)
+    assert "The field q holds characters that are no text." in words(answer)
+
+
+def test_b1_b2_the_refusal_names_the_field(store):
+    client = store.signed_in()
+
+    def sentence(body, content_type="application/x-www-form-urlencoded"):
+        answer = client.post(URL, body, content_type=content_type, headers=JSON)
+        return answer.json()["errorMessage"]
+
+    refused = sentence("a=1&request_key=x%00&b=%ff")
+    assert refused == "The field request_key holds characters that are no text."
+    assert sentence("a%00%ff=1") == "The field a\ufffd\ufffd holds characters that are no text."
+    files = encode_multipart("xx", {"a": "1", "token": "b\0"})
+    with_files = sentence(files, "multipart/form-data; boundary=xx")
+    assert with_files == "The field token holds characters that are no text."
+    place = client.get("/buy/%ff/", headers=JSON).json()["errorMessage"]
+    assert place == "This address holds characters that are no text."
+
+
+@pytest.mark.parametrize("typed", ["-1", "ten", "9" * 500, ""])
+def test_b12_a_form_that_only_its_page_sends_is_refused_naming_the_field(store, typed):
+    client = store.signed_in()
+
+    answer = client.post(URL, form_of(client) | {"price_micros": typed})
+
+    assert answer.status_code == 400
+    assert answer.content.decode().startswith("price_micros: ")
 
 
 @pytest.mark.parametrize("path", ["/buy/nothing/", "/buy/../", "/numbers/zz/", "/icons/..svg"])
