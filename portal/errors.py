@@ -127,15 +127,17 @@ class RateLimited(PortalError):
 
 
 class ValidationError(PortalError):
-    """Extra: `details` ({field: sentence}); `refusal` narrows it for dialects with own words
-    (phone_exception, operator).
+    """Extra: `details` ({field: sentence}; one in small letters goes on from the field, "must not be 0.");
+    `refusal` narrows it for dialects with own words (phone_exception, operator).
     """
 
     code, message = "validation", "The request is not valid."
 
     def __init__(self, details: dict[str, str], message: str = "", *, refusal: str = "") -> None:
-        first = next(iter(details.items()), ("", ""))
-        super().__init__(message or f"{first[0]}: {first[1]}", details=details, refusal=refusal)
+        field, sentence = next(iter(details.items()), ("", ""))
+        is_subject = sentence[:1].islower()
+        first = f"{field} {sentence}" if is_subject else f"{field}: {sentence}"
+        super().__init__(message or first, details=details, refusal=refusal)
         self.details = details
 
 

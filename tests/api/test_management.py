@@ -155,6 +155,7 @@ def test_m5_an_amount_must_be_a_whole_number_in_range(partner, raw):
     status, body = partner.post(path, raw)
 
     assert (status, body["errorName"], set(body["details"])) == (400, "ValidationException", {"amount"})
+    assert body["errorMessage"].startswith(("amount must ", "amount is "))
     assert Entry.objects.count() == before
 
 
