@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
+from activations import policy
 from activations.models import RentalDue
+from activations.services.checking.holding import SweepClock
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
+from activations.services.rentals.claims import claim, hold
 from activations.services.rentals.lost import reconcile_due_rentals
 from activations.services.rentals.renewing import renew_due_rentals, set_auto_renew
 from portal.errors import OrderInProgress
@@ -108,3 +111,21 @@ def test_o3_renewals_at_a_slow_provider_are_made_by_one_sweep(desk, now, time, t
 
     assert renew_due_rentals(start) == 4
     assert (found, len(wire.requests)) == ([0] * 4, 4)
+
+
+def test_o3_what_is_planned_for_later_meanwhile_stays_planned(desk, now, time):  # noqa: F811
+    for _ in range(2):
+        desk.rent(24, now=now)
+    start = now + seconds(10)
+    clock = SweepClock(start)
+    claimed = claim("status", now=start, clock=clock)
+    extended, other = (due.due_id for due in claimed)
+    held = hold(claimed, clock)
+    planned = start + timedelta(days=1)
+    RentalDue.objects.filter(pk=extended).update(due_at=planned)
+
+    time.passed += STEP
+    held.keep()
+
+    assert RentalDue.objects.get(pk=extended).due_at == planned
+    assert RentalDue.objects.get(pk=other).due_at == start + seconds(STEP) + policy.CLAIM

@@ -42,10 +42,12 @@ WHERE r.provider_id = %(provider)s AND r.phone = %(phone)s AND r.rental_status =
     AND r.lease_state = 'leased'
 ORDER BY r.created_at DESC LIMIT 1
 """  # noqa: S608
-# Only rows that nobody holds: a locked one is being closed or claimed and needs no new time.
+# Only rows that nobody holds: a locked one is being closed or claimed and needs no new time. A row that an
+# extension has planned for later meanwhile keeps that time.
 KEEP = """
 UPDATE activations_rentaldue SET due_at = %(until)s WHERE id IN (
-    SELECT id FROM activations_rentaldue WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)
+    SELECT id FROM activations_rentaldue WHERE id = ANY(%(ids)s) AND due_at <= %(until)s
+    FOR UPDATE SKIP LOCKED)
 """
 PUT_BACK = """
 WITH free AS (
