@@ -32,9 +32,28 @@ def forms_only(pages: Iterable[Page]) -> Iterator[Page]:
             within = list(forms_only(page.url_patterns))
             yield URLResolver(page.pattern, within, page.default_kwargs, page.app_name, page.namespace)
         elif page.name not in NOT_OFFERED:
-            view = button_only(page.callback) if page.name in BUTTONS else page.callback
+            view = page.callback
+            if page.name in BUTTONS:
+                view = button_only(view)
+            elif page.name == "mfa_authenticate":
+                view = _with_code(view)
             view = _never_kept(read_or_send(view))
             yield URLPattern(page.pattern, view, page.default_args, page.name)
+
+
+def _with_code(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A form without a code is taken as one with an empty code. allauth takes it for that of a passkey, which
+    nobody has here, and answers with a page that has no field any more.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.method == "POST" and "code" not in request.POST:
+            request.POST = request.POST.copy()  # type: ignore[assignment]
+            request.POST["code"] = ""
+        return view(request, *args, **kwargs)
+
+    return checked
 
 
 def _never_kept(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

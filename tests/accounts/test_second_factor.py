@@ -84,12 +84,27 @@ def test_b12_a_field_that_a_form_does_not_have_is_refused_by_name(acme, jar, con
 
 
 @pytest.mark.parametrize("sent", [{}, {"credential": "{}"}, {"credential": "x" * 9000}, {"code": ""}])
-def test_b12_a_second_step_without_a_code_is_asked_for_again(acme, jar, confirmed, sent):
+def test_b12_a_second_step_without_a_code_is_refused_naming_it(acme, jar, confirmed, sent):
     user, client = confirmed(tenant=acme), jar(acme)
     totp.TOTP.activate(user, totp.generate_totp_secret())
     sign_in(client, user.email)
 
     answer = client.post("/accounts/2fa/authenticate/", sent)
 
-    assert answer.status_code in (200, 400)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'name="code"' in page
+    assert "This field is required." in page or "There is no field credential here." in page
     assert not is_signed_in(client)
+
+
+def test_the_second_step_can_be_left(acme, jar, confirmed):
+    user, client = confirmed(tenant=acme), jar(acme)
+    totp.TOTP.activate(user, totp.generate_totp_secret())
+    sign_in(client, user.email)
+    page = client.get("/accounts/2fa/authenticate/").content.decode()
+
+    assert "or one of your recovery codes" in page
+    answer = client.post("/accounts/logout/", {"next": "/accounts/login/"})
+    assert answer["Location"] == "/accounts/login/"
+    assert client.get("/accounts/2fa/authenticate/").status_code == 302
