@@ -5,7 +5,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
-from django.urls import path
+from django.urls import clear_script_prefix, path
 
 from portal import handler as short
 from portal.handler import Handler
@@ -157,6 +157,7 @@ def test_pages_and_what_is_below_a_prefix_go_djangos_way(address, meta, spy):
         answer.close()
     finally:
         request_started.disconnect(hear)
+        clear_script_prefix()  # Django leaves it to this thread's later tests
 
     assert not isinstance(answer, list)
     assert (heard, spy) == ([1], [])
