@@ -107,9 +107,14 @@ def reconcile_rentals() -> None:
 
 @shared_task(ignore_result=True)
 def renew_rentals() -> None:
-    """Tell of ends that are near, and renew what renews itself."""
-    remind_due_rentals()
+    """Renew what renews itself."""
     renew_due_rentals()
+
+
+@shared_task(ignore_result=True)
+def remind_of_rentals() -> None:
+    """Tell of ends that are near."""
+    remind_due_rentals()
 
 
 @shared_task(ignore_result=True)

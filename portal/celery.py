@@ -79,7 +79,7 @@ REPORTS = ("activations.tasks.tell_providers_of_reports",)
 EXCHANGE_SECONDS = 2.0  # numbers to be given back are asked about, too
 EXCHANGES = ("activations.tasks.exchange_silent_numbers",)
 RENEWAL_SECONDS = 15.0
-RENEWALS = ("activations.tasks.renew_rentals",)
+RENEWALS = ("activations.tasks.renew_rentals", "activations.tasks.remind_of_rentals")
 COUNT_SECONDS = 60.0
 COUNTS = (
     "activations.tasks.count_history",

@@ -49,7 +49,8 @@ def check_due(now: datetime | None = None) -> int:
     """Ask about every number that is due; how many were looked at. Running it twice changes nothing."""
     now = now or timezone.now()
     clock = SweepClock(now)
-    looked_at = lists.check_due_lists(now) + cancel_due(now)
+    looked_at = lists.check_due_lists(now)
+    looked_at += cancel_due(clock.counted_from())
     while batch := claim_due(now=now, clock=clock):
         ask_about(batch, now=now, clock=clock)
         looked_at += len(batch)

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from activations.services.checking.holding import SweepClock
 from activations.services.exchanging.buying import buy_for_silent
 from activations.services.exchanging.finding import find_bought
 from activations.services.exchanging.returning import give_back
@@ -21,6 +22,7 @@ from activations.services.exchanging.returning import give_back
 def exchange_due(now: datetime | None = None) -> None:
     """Do what is due of exchanges. Running it twice changes nothing."""
     now = now or timezone.now()
+    clock = SweepClock(now)  # each waits for providers
     give_back(now)
-    find_bought(now)
-    buy_for_silent(now)
+    find_bought(clock.counted_from())
+    buy_for_silent(clock.counted_from())

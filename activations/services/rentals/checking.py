@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -69,7 +69,9 @@ def end_due_rentals(now: datetime | None = None) -> int:
     within the guard (N6). Each is asked about once more first, so that no message is lost.
     """
     now = now or timezone.now()
+    clock = SweepClock(now)
     ended = _in_batches("expire", now, partial(_end, _expire, now=now))
+    now = clock.counted_from()
     return ended + _in_batches("guard", now, partial(_end, _end_guard, now=now))
 
 
@@ -91,8 +93,8 @@ def _check(batch: list[DueRental], held: Held, clock: SweepClock, *, now: dateti
         if heard.status is None:
             unheard.setdefault(heard.provider.pk, []).append(heard)
             continue
-        news.settle(heard.due, heard.status, provider=heard.provider, now=now)
-        answered.append(heard)
+        if news.settle(heard.due, heard.status, provider=heard.provider, now=now):
+            answered.append(heard)
     _cancel_again(answered, held, now=now)
     at = clock.counted_from()
     put_back({one.due.due_id: _next_check(one, now=at) for one in answered})
@@ -116,15 +118,16 @@ def _end(
     close: Callable[[Heard, datetime], None],
     batch: list[DueRental],
     held: Held,
-    _clock: SweepClock,
+    clock: SweepClock,
     *,
     now: datetime,
 ) -> None:
     for heard in _ask(batch, held, now=now):
         held.keep()
-        if heard.status is not None:
-            news.settle(heard.due, heard.status, provider=heard.provider, now=now)
-        close(heard, now)
+        is_heard = heard.status is not None and news.settle(
+            heard.due, heard.status, provider=heard.provider, now=now
+        )
+        close(heard if is_heard else replace(heard, status=None), clock.counted_from())
         held.let_go([heard.due.due_id])
 
 

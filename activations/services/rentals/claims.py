@@ -96,11 +96,11 @@ class DueRental:
         return [sms for sms in messages if reference_of(sms) not in known]
 
 
-def claim(kind: str, *, now: datetime, clock: SweepClock) -> list[DueRental]:
-    """At most a batch of what was due of one kind when the sweep started; a killed worker's rows come back
-    by themselves.
+def claim(kind: str, *, now: datetime, clock: SweepClock, most: int = policy.CHECK_BATCH) -> list[DueRental]:
+    """At most so many of those that were due of one kind when the sweep started; a killed worker's rows come
+    back by themselves.
     """
-    facts = {"kind": kind, "now": now, "until": clock.now() + policy.CLAIM, "batch": policy.CHECK_BATCH}
+    facts = {"kind": kind, "now": now, "until": clock.now() + policy.CLAIM, "batch": most}
     return [_due_rental(row) for row in rows(CLAIM, facts)]
 
 

@@ -97,7 +97,8 @@ class LostTerm:
 def reconcile_due_rentals(now: datetime | None = None) -> int:
     """Find out about every rent and extension that is due; how many were looked at. Twice changes nothing."""
     now = now or timezone.now()
-    return sum(_reconcile_kind(kind, now=now) for kind in ("reconcile", "extension"))
+    clock = SweepClock(now)
+    return sum(_reconcile_kind(kind, now=clock.counted_from()) for kind in ("reconcile", "extension"))
 
 
 def _reconcile_kind(kind: str, *, now: datetime) -> int:

@@ -24,8 +24,10 @@ ENDED_THERE = PAID_BACK | {UpstreamState.FINISHED, UpstreamState.EXPIRED}
 A_DAY = timedelta(days=1)
 
 
-def settle(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> None:
-    """Act on one answer. A row that cannot be worked is parked in time, and its neighbours go on (O7)."""
+def settle(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> bool:
+    """Act on one answer. False: the row cannot be worked; it is tried again later, parked in time, and its
+    neighbours go on (O7).
+    """
     try:
         apply(due, status, provider=provider, now=now)
     except (Unstorable, Error) as error:
@@ -33,6 +35,8 @@ def settle(due: DueRental, status: Status, *, provider: Provider, now: datetime)
             raise  # the connection is gone: nothing to do with this row
         log.error("rental_check_failed", rental=due.row.rnt_id, reason=type(error).__name__)
         note_failed([due.due_id], reason=type(error).__name__, now=now, park=True)
+        return False
+    return True
 
 
 def apply(due: DueRental, status: Status, *, provider: Provider, now: datetime) -> list[str]:

@@ -4,6 +4,7 @@ customer agreed to. One end is extended once, whoever asks (constraint end_exten
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +17,7 @@ from activations import policy
 from activations.database import move_rental, run
 from activations.hints import tell_browser
 from activations.rental_queries import RentalRow, first_term_hours
-from activations.services.checking.holding import SweepClock
+from activations.services.checking.holding import FRESH, SweepClock
 from activations.services.rentals import times
 from activations.services.rentals.claims import DueRental, claim, hold, put_back
 from activations.services.rentals.extending import extend_rental, extension_price, own_rental
@@ -25,6 +26,8 @@ from activations.services.rentals.ordering import check_hours
 from portal import errors
 
 log = structlog.get_logger(__name__)
+
+SERIAL_BATCH = 10  # rows of a sweep that works on one after the other
 
 
 def set_auto_renew(
@@ -68,21 +71,27 @@ def set_auto_renew(
 
 def renew_due_rentals(now: datetime | None = None) -> int:
     """Renew what is due; how many were looked at. Running it twice, or at two places, renews once."""
-    now = now or timezone.now()
+    return _one_after_the_other("renew", _renew, now=now or timezone.now())
+
+
+def _one_after_the_other(kind: str, work: Callable[[DueRental, datetime], None], *, now: datetime) -> int:
+    """Few are claimed at once, so that other workers take their share; each is worked with its own time, for
+    what it asks of a provider is lost that many seconds after it began.
+    """
     looked_at, clock = 0, SweepClock(now)
-    while batch := claim("renew", now=now, clock=clock):
+    while batch := claim(kind, now=now, clock=clock, most=SERIAL_BATCH):
         held = hold(batch, clock)
         for due in batch:
             held.keep()
-            _renew(due, now=now)
+            work(due, clock.counted_from())
             held.let_go([due.due_id])
         looked_at += len(batch)
-        if len(batch) < policy.CHECK_BATCH:
+        if len(batch) < SERIAL_BATCH:
             break
     return looked_at
 
 
-def _renew(due: DueRental, *, now: datetime) -> None:
+def _renew(due: DueRental, now: datetime) -> None:
     row = due.row
     if not row.auto_renew or not row.is_open or row.renew_hours is None or row.ends_at is None:
         return
@@ -119,24 +128,20 @@ def _refused(due: DueRental, refusal: errors.PortalError, *, now: datetime) -> N
 
 def remind_due_rentals(now: datetime | None = None) -> int:
     """Tell by event and mail that an end is near; how many. A mail that fails comes again."""
-    now = now or timezone.now()
-    clock = SweepClock(now)
-    batch = claim("remind", now=now, clock=clock)
-    held = hold(batch, clock)
-    for due in batch:
-        held.keep()
-        row = due.row
-        tell_customer(row, about="renews_soon" if row.auto_renew else "ends_soon")
-        with transaction.atomic():
-            done = run(
-                "DELETE FROM activations_rentaldue WHERE id = %(id)s AND due_at <= %(claimed)s",
-                {"id": due.due_id, "claimed": clock.now() + policy.CLAIM},  # an extension plans another
+    return _one_after_the_other("remind", _remind, now=now or timezone.now())
+
+
+def _remind(due: DueRental, now: datetime) -> None:
+    row = due.row
+    tell_customer(row, about="renews_soon" if row.auto_renew else "ends_soon")
+    with transaction.atomic():
+        done = run(
+            "DELETE FROM activations_rentaldue WHERE id = %(id)s AND due_at <= %(claimed)s",
+            {"id": due.due_id, "claimed": now + FRESH + policy.CLAIM},  # an extension plans another
+        )
+        if done:
+            run(
+                "INSERT INTO webhooks_event (tenant_id, customer_id, type, order_id, payload, created_at)"
+                " VALUES (%(tenant)s, %(customer)s, 'rental.ends_soon', %(id)s, '{}', %(now)s)",
+                {"tenant": row.tenant_id, "customer": row.customer_id, "id": row.id, "now": now},
             )
-            if done:
-                run(
-                    "INSERT INTO webhooks_event (tenant_id, customer_id, type, order_id, payload, created_at)"
-                    " VALUES (%(tenant)s, %(customer)s, 'rental.ends_soon', %(id)s, '{}', %(now)s)",
-                    {"tenant": row.tenant_id, "customer": row.customer_id, "id": row.id, "now": now},
-                )
-        held.let_go([due.due_id])
-    return len(batch)
