@@ -41,6 +41,7 @@ def balance_of_tenant(tenant: Tenant) -> Balance:
 
 def bookings_of(tenant: Tenant) -> QuerySet[Entry]:
     """Top-ups and corrections of the tenant's customers, newest first: the retail protocol's transactions.
+    Accounts of marketplaces are nobody's customers.
 
     Each is the wallet's line, with its transaction and customer at hand.
     """
@@ -49,6 +50,7 @@ def bookings_of(tenant: Tenant) -> QuerySet[Entry]:
         account=Entry.Account.CUSTOMER,
         transaction__kind__in=BOOKED_BY_HAND,
         transaction__tenant=tenant,
+        transaction__customer__is_internal=False,
     )
     newest = ("-transaction__created_at", "-transaction_id")
     return lines.select_related("transaction", "transaction__customer").order_by(*newest)

@@ -125,7 +125,7 @@ def is_text(raw: bytes) -> bool:
 
 
 def field_at_fault(encoded: bytes) -> str:
-    """The name of the first field that is no text, "" when there is none.."""
+    """The name of the first field that is no text, "" when there is none."""
     for pair in encoded.split(b"&"):
         if not is_text(unquote_to_bytes(pair)):
             name = unquote_to_bytes(pair.partition(b"=")[0]).decode(errors="replace")

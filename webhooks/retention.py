@@ -1,6 +1,5 @@
 """Retention. What a provider sent us holds codes, so its body goes with them (S4), and what was but a hint
-goes altogether; deliveries and events go
-when nobody will look at them or replay them any more.
+goes altogether; deliveries and events go when nobody will look at them or replay them any more.
 """
 
 from __future__ import annotations

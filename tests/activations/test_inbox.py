@@ -3,6 +3,7 @@
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_save
 from django.test import Client
 
 from activations.services import keeping
@@ -153,6 +154,22 @@ def test_w5_a_hint_that_is_one_still_is_kept_once_when_it_is_worked_again(unsign
 
     assert capsys.readouterr().out == "done: 1\n"
     assert [outcome for outcome, _ in kept()] == ["again: done"]
+
+
+def test_a_hint_that_is_deleted_while_others_are_worked_again_stops_nothing(unsigned, now, capsys):
+    for _ in range(2):
+        unsigned.deliver(unsigned.row(unsigned.order(now=now).hex_id).upstream_ref)
+
+    def its_time_is_over(instance, **_):
+        InboxMessage.objects.exclude(pk=instance.pk).delete()
+
+    post_save.connect(its_time_is_over, sender=InboxMessage)
+    try:
+        call_command("replay_callbacks", unsigned.provider.public_no, "--hints")
+    finally:
+        post_save.disconnect(its_time_is_over, sender=InboxMessage)
+
+    assert sorted(capsys.readouterr().out.splitlines()) == ["done before: 1", "done: 1"]
 
 
 def test_a_provider_that_is_none_is_named():
