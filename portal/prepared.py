@@ -47,9 +47,8 @@ class Statements:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         cursor = connection.cursor()
         cursor.adapters.register_loader("jsonb", JsonText)
-        cursor.adapters.register_dumper(
-            int, Int8BinaryDumper
-        )  # or its size would choose the type, and the plan
+        # Else a number's size would choose its type, and so the plan.
+        cursor.adapters.register_dumper(int, Int8BinaryDumper)
         self._libpq = connection.pgconn
         self._translator = Transformer.from_context(cursor)
         self._names: dict[Called, bytes] = {}

@@ -265,6 +265,11 @@ class Callback:
     is_rental: bool = False
     phone: str = ""
 
+    @property
+    def proven(self) -> Status | None:
+        """What it says, if that may be believed; None: a reason to ask, and no more."""
+        return self.status if self.is_proof else None
+
 
 class Taken(StrEnum):
     """What became of a callback, for the answer to it."""

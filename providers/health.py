@@ -141,7 +141,7 @@ def note_failure(provider_id: int, error: ProviderError, now: datetime, *, times
 def _has_another_key(provider_id: int, error: BadCredentials) -> bool:
     """Whether the refused key is no longer the stored one: calls that were under way, or whose route was
     remembered, went out with the old one. The row stays locked, so that a key that is replaced at this moment
-    ends the pause that is about to be written (accounts.rotate_key).
+    ends the pause that is about to be written (providers.services.accounts.rotate_key).
     """
     if error.account is None:
         return False

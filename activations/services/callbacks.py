@@ -56,11 +56,11 @@ def take_callback(
     if not found:
         _keep_for_later(callback, raw, now=now)
         return Taken.EARLY
-    if not callback.is_proof or callback.status is None:
+    if callback.proven is None:
         raw.keep(now=now)
         _ask_soon(found[0], now=now)
     else:
-        _work(found[0], callback.status, raw, now=now)
+        _work(found[0], callback.proven, raw, now=now)
     return Taken.DONE
 
 
@@ -123,7 +123,7 @@ def _work_rental(callback: Callback, raw: Raw, *, now: datetime) -> str:
     word = work_rental_callback(provider, callback, now=now)
     if word == "repeat":
         return word
-    if word == UNMATCHED or callback.status is None or not callback.is_proof:
+    if word == UNMATCHED or callback.proven is None:
         raw.keep(now=now)
     else:
         InboxMessage.objects.create(

@@ -29,16 +29,20 @@ def time(monkeypatch):
     return time
 
 
+def reply(body):
+    """An answer of the provider with this JSON."""
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+
+
 class Slow:
     """A provider of the sandbox's protocol, with one answer for everything, given when the test lets it."""
 
     def __init__(self, wire, answer):
         self.wire, self.go = wire, wire.stopped
-        body = answer.encode()
-        self.reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
-            len(body),
-            body,
-        )
+        self.reply = reply(answer.encode())
         wire.answer = self._answer
 
     def _answer(self, connection, request):

@@ -3,10 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 
+from accounts.models import Customer, User
 from activations import policy
 from activations.models import RentalDue
 from activations.services.rentals.checking import check_due_rentals, end_due_rentals
+from activations.services.rentals.renewing import remind_due_rentals
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,3 +51,23 @@ def test_o7_an_end_whose_last_message_cannot_be_stored_waits_for_the_grace(desk,
 
     end_due_rentals(good.ends_at + policy.EXPIRY_GRACE + timedelta(minutes=2))
     assert desk.now_is(bad).rental_status == "expired"
+
+
+def test_o7_a_reminder_that_cannot_be_sent_keeps_no_other_back(desk, now):
+    neighbour = desk.neighbour()
+    first = desk.rent(24, now=now - timedelta(minutes=1))  # so that it is due first
+    desk.rent(24, now=now, buyer=neighbour)
+    unlucky, other = UserFactory(), UserFactory()
+    for customer_id, user in ((desk.customer.pk, unlucky), (neighbour.customer_id, other)):
+        Customer.objects.filter(pk=customer_id).update(user=user)
+    address = unlucky.email
+    User.objects.filter(pk=unlucky.pk).update(email="two\nlines@example.com")
+    late = first.ends_at - timedelta(minutes=20)
+
+    remind_due_rentals(late)
+    assert [one.to for one in mail.outbox] == [[other.email]]
+    assert list(RentalDue.objects.filter(kind="remind").values_list("rental_id", flat=True)) == [first.id]
+
+    User.objects.filter(pk=unlucky.pk).update(email=address)
+    remind_due_rentals(late + timedelta(minutes=2))
+    assert [one.to for one in mail.outbox][1:] == [[address]]

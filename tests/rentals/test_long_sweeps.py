@@ -12,7 +12,7 @@ from activations.services.rentals.checking import end_due_rentals
 from activations.services.rentals.lost import reconcile_due_rentals
 from activations.services.rentals.renewing import SERIAL_BATCH, renew_due_rentals, set_auto_renew
 from portal.errors import OrderInProgress
-from tests.activations.slowness import time  # noqa: F401  (a fixture)
+from tests.activations.slowness import reply, time  # noqa: F401  (a fixture)
 from tests.providers.wire import wire  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,13 +21,6 @@ LONG = 40  # seconds: longer than a claim
 
 def seconds(number):
     return timedelta(seconds=number)
-
-
-def send(connection, body):
-    connection.sendall(
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-        % (len(body), body)
-    )
 
 
 @pytest.fixture
@@ -58,13 +51,13 @@ def test_u1_a_renewal_late_in_a_slow_sweep_is_not_taken_for_lost(desk, now, time
 
     def answer(connection, request):
         if b"/extend" not in request:
-            send(connection, b'{"s":"waiting"}')
+            connection.sendall(reply(b'{"s":"waiting"}'))
             return
         sold.append(1)
         time.passed += 8
         reconcile_due_rentals(start + seconds(time.passed - 1))
         connections.close_all()
-        send(connection, b'{"price": %d, "expires": %d}' % (price, ends))
+        connection.sendall(reply(b'{"price": %d, "expires": %d}' % (price, ends)))
 
     slow().answer = answer
     renew_due_rentals(start)
@@ -83,7 +76,7 @@ def test_o4_a_slow_provider_keeps_one_worker_from_few_renewals_only(desk, now, t
             claimed = RentalDue.objects.filter(kind="renew", due_at__gt=start).count()
             others.append(claimed)
             connections.close_all()
-        send(connection, b"{}")
+        connection.sendall(reply(b"{}"))
 
     slow().answer = answer
 
@@ -109,7 +102,7 @@ def test_o3_what_a_sweep_claims_after_a_slow_stage_is_claimed_from_then(
             connections.close_all()
         else:
             time.passed += LONG
-        send(connection, b'{"s": "waiting"}')
+        connection.sendall(reply(b'{"s": "waiting"}'))
 
     wire.answer = answer
     end_due_rentals(start)
@@ -129,11 +122,11 @@ def test_o3_lost_extensions_after_a_slow_list_are_claimed_from_then(desk, now, t
     def answer(connection, request):
         if not time.passed:
             time.passed += LONG
-            send(connection, b'{"columns": [], "rows": []}')
+            connection.sendall(reply(b'{"columns": [], "rows": []}'))
             return
         left.append(RentalDue.objects.get(kind="extension").due_at - start - seconds(time.passed))
         connections.close_all()
-        send(connection, b'{"s": "waiting"}')
+        connection.sendall(reply(b'{"s": "waiting"}'))
 
     slow().answer = answer
     reconcile_due_rentals(start)

@@ -234,7 +234,7 @@ def work_rental_callback(provider: Provider, callback: Callback, *, now: datetim
     if not found:
         return "unmatched"
     [due] = found
-    if callback.status is None or not callback.is_proof:
+    if callback.proven is None:
         return "asked" if check_rental_now(due.row, now=now) else "late"
-    words = news.apply(due, callback.status, provider=provider, now=now)
+    words = news.apply(due, callback.proven, provider=provider, now=now)
     return next((word for word in words if word != "repeat"), "repeat")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import transaction
@@ -17,9 +18,10 @@ from activations import policy
 from activations.database import move_rental, run
 from activations.hints import tell_browser
 from activations.rental_queries import RentalRow, first_term_hours
+from activations.services.apart import apart
 from activations.services.checking.holding import FRESH, SweepClock
 from activations.services.rentals import times
-from activations.services.rentals.claims import DueRental, claim, hold, put_back
+from activations.services.rentals.claims import DueRental, claim, hold, note_failed, put_back
 from activations.services.rentals.extending import extend_rental, extension_price, own_rental
 from activations.services.rentals.mails import tell_customer
 from activations.services.rentals.ordering import check_hours
@@ -76,14 +78,17 @@ def renew_due_rentals(now: datetime | None = None) -> int:
 
 def _one_after_the_other(kind: str, work: Callable[[DueRental, datetime], None], *, now: datetime) -> int:
     """Few are claimed at once, so that other workers take their share; each is worked with its own time, for
-    what it asks of a provider is lost that many seconds after it began.
+    what it asks of a provider is lost that many seconds after it began. One that fails, as when its mail is
+    refused, comes later and stops no other (O7).
     """
     looked_at, clock = 0, SweepClock(now)
     while batch := claim(kind, now=now, clock=clock, most=SERIAL_BATCH):
         held = hold(batch, clock)
         for due in batch:
             held.keep()
-            work(due, clock.counted_from())
+            at = clock.counted_from()
+            with apart("rental_failed", partial(note_failed, [due.due_id], now=at, park=False), due=kind):
+                work(due, at)
             held.let_go([due.due_id])
         looked_at += len(batch)
         if len(batch) < SERIAL_BATCH:
